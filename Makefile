@@ -1,0 +1,68 @@
+# The two commands of the README (make demo, make test) and what stands behind them. Each sets up what it needs: Debian packages, a Python
+# environment with Meson and LibTorch, the build.
+SHELL := /bin/bash
+BUILD ?= build
+VENV := .venv
+BIN := $(VENV)/bin
+TORCH ?= torch==2.13.0
+PACKAGES := g++ make pkg-config ccache python3-venv libyaml-cpp-dev libcli11-dev libspdlog-dev libfmt-dev nlohmann-json3-dev \
+  libonnx-dev libprotobuf-dev protobuf-compiler zlib1g-dev catch2 dataset-fashion-mnist clang-format
+MESON_FLAGS ?= --unity on
+MESON := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/meson
+
+.PHONY: help packages build demo test asan benchmark format format-check clean
+
+help:
+	@echo "make demo          build, then train, prune, thin, fine-tune, quantise and export a LeNet on Fashion-MNIST"
+	@echo "make test          build and run every test"
+	@echo "make build         build/compress"
+	@echo "make asan          the tests of core, graph, schedule and io under address and undefined-behaviour sanitizers"
+	@echo "make benchmark     the measured comparisons of benchmarks/RESULTS.md"
+	@echo "make format        clang-format over all sources"
+
+packages:
+	@missing=""; for package in $(PACKAGES); do \
+	  dpkg-query -W -f='$${Status}' $$package 2>/dev/null | grep -q "ok installed" || missing="$$missing $$package"; done; \
+	if [ -n "$$missing" ]; then \
+	  echo "installing Debian packages:$$missing"; \
+	  sudo=""; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	  $$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	fi
+
+$(VENV)/ready: tests/requirements.txt
+	python3 -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check "$(TORCH)"
+	$(BIN)/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	touch $@
+
+$(BUILD)/build.ninja: | packages $(VENV)/ready
+	$(MESON) setup $(BUILD) $(MESON_FLAGS)
+
+build: packages $(VENV)/ready $(BUILD)/build.ninja
+	$(MESON) compile -C $(BUILD) compress
+
+demo: build
+	$(BUILD)/compress run schedules/lenet5_fashion_mnist.yaml --out runs/demo-$$(date +%Y%m%d-%H%M%S)
+
+test: packages $(VENV)/ready $(BUILD)/build.ninja
+	$(MESON) compile -C $(BUILD)
+	$(MESON) test -C $(BUILD) --print-errorlogs
+
+asan: packages $(VENV)/ready
+	[ -f build-asan/build.ninja ] || $(MESON) setup build-asan --unity on --buildtype debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
+	$(MESON) compile -C build-asan core graph io schedule
+	ASAN_OPTIONS=detect_leaks=0 $(MESON) test -C build-asan --print-errorlogs core graph io schedule
+
+benchmark: build
+	$(BIN)/meson configure $(BUILD) -Dbenchmarks=true
+	$(MESON) compile -C $(BUILD)
+	$(BIN)/python benchmarks/run.py --build $(BUILD)
+
+SOURCES = git ls-files '*.cpp' '*.h'
+format: packages
+	$(SOURCES) | xargs clang-format -i
+format-check: packages
+	$(SOURCES) | xargs clang-format --dry-run -Werror
+
+clean:
+	rm -rf $(BUILD) build-asan
