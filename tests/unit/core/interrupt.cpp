@@ -1,0 +1,57 @@
+#include "core/interrupt.h"
+
+#include "core/error.h"
+
+#include <catch2/catch.hpp>
+#include <sys/wait.h>
+
+#include <csignal>
+#include <unistd.h>
+
+namespace compress {
+
+namespace {
+
+/// Runs `body` in a child, so that the flag stays clear here. Returns the child's exit status.
+template <class Body>
+int status_of_child(Body&& body) {
+  const auto child = ::fork();
+  if (child == 0) {
+    ::close(STDERR_FILENO);
+    ::_exit(body());
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+}  // namespace
+
+TEST_CASE("interrupt: the first Ctrl-C sets the flag", "[core]") {
+  REQUIRE_FALSE(interrupted());
+  REQUIRE_NOTHROW(throw_if_interrupted("training"));
+  const auto status = status_of_child([] {
+    install_interrupt_handler();
+    std::raise(SIGINT);
+    try {
+      throw_if_interrupted("training");
+    } catch (const Error& error) {
+      const bool good = error.fault() == Fault::interrupted && error.render() == "interrupted: training was stopped";
+      return interrupted() && good ? 0 : 1;
+    }
+    return 2;
+  });
+  REQUIRE(status == 0);
+}
+
+TEST_CASE("interrupt: the second Ctrl-C ends the process", "[core]") {
+  const auto status = status_of_child([] {
+    install_interrupt_handler();
+    std::raise(SIGINT);
+    std::raise(SIGINT);
+    return 0;
+  });
+  REQUIRE(status == 130);
+}
+
+}  // namespace compress
