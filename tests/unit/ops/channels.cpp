@@ -1,0 +1,197 @@
+#include "ops/channels.h"
+
+#include "support/check_error.h"
+#include "support/run_op.h"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+
+using namespace compress;
+using namespace compress::ops;
+using namespace compress::test;
+
+namespace {
+
+/// One node between values and parameters of given shapes; axis 1 of values carries fresh channels.
+struct Scene {
+  Node node;
+  AtomPool pool;
+  std::vector<ValueInfo> inputs, outputs;
+  std::vector<ChannelMap> maps;
+  std::vector<bool> is_parameter;
+
+  Scene(const std::string& text, const std::vector<Shape>& shapes)
+      : node(node_of(text)), is_parameter(parameters_of(text)) {
+    for (size_t i = 0; i < shapes.size(); ++i) {
+      inputs.push_back({.shape = shapes[i]});
+      maps.emplace_back(shapes[i].size());
+      if (!is_parameter[i] && shapes[i].size() > 1) maps[i][1] = pool.fresh(shapes[i][1]);
+    }
+    outputs = op_of(node).infer({.node = node, .inputs = inputs});
+  }
+
+  ChannelFlow run() {
+    ChannelFlow flow(node, pool, inputs, outputs, maps, is_parameter);
+    op_of(node).channels(flow);
+    return flow;
+  }
+
+  Atoms roots(const Atoms& atoms) const {
+    Atoms result;
+    for (const auto atom : atoms) result.push_back(pool.find(atom));
+    return result;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("channels: united atoms share the first reason that blocks one of them", "[ops]") {
+  AtomPool pool;
+  const auto atoms = pool.fresh(4);
+  pool.block(atoms[2], "late");
+  pool.unite(atoms[3], atoms[2]);
+  pool.unite(atoms[1], atoms[3]);
+  pool.block(atoms[1], "later");
+  CHECK(pool.find(atoms[3]) == atoms[1]);
+  CHECK(pool.blocked(atoms[3]) == "late");
+  CHECK(pool.blocked(atoms[0]).empty());
+}
+
+TEST_CASE("channels: a convolution reads its input's channels and makes new ones", "[ops]") {
+  Scene scene("y = Conv(x, %w, %b)", {{1, 3, 8, 8}, {4, 3, 3, 3}, {4}});
+  const auto flow = scene.run();
+  CHECK(flow.map(1)[1] == flow.map(0)[1]);
+  CHECK(flow.output_maps()[0][1].size() == 4);
+  CHECK(flow.map(1)[0] == flow.output_maps()[0][1]);
+  CHECK(flow.map(2)[0] == flow.map(1)[0]);
+}
+
+TEST_CASE("channels: a depthwise output is its input's channel", "[ops]") {
+  Scene scene("y = Conv(x, %w) group=2", {{1, 2, 8, 8}, {6, 1, 3, 3}});
+  const auto flow = scene.run();
+  const auto& in = flow.map(0)[1];
+  CHECK(flow.output_maps()[0][1] == Atoms{in[0], in[0], in[0], in[1], in[1], in[1]});
+}
+
+TEST_CASE("channels: groups shrink together", "[ops]") {
+  Scene scene("y = Conv(x, %w) group=2", {{1, 4, 8, 8}, {6, 2, 3, 3}});
+  const auto flow = scene.run();
+  const auto in = scene.roots(flow.map(0)[1]), out = scene.roots(flow.output_maps()[0][1]);
+  CHECK(in == Atoms{in[0], in[1], in[0], in[1]});
+  CHECK(out == Atoms{out[0], out[1], out[2], out[0], out[1], out[2]});
+  CHECK(flow.map(1)[1] == Atoms{flow.map(0)[1][0], flow.map(0)[1][1]});
+}
+
+TEST_CASE("channels: where the input's are not known, the weight's are blocked", "[ops]") {
+  Scene scene("y = Conv(x, %w)", {{1, 3, 8, 8}, {4, 3, 3, 3}});
+  scene.maps[0][1].clear();
+  const auto flow = scene.run();
+  CHECK(scene.pool.blocked(flow.map(1)[1][0]) == "node 'y' (Conv): the channels that 'w' meets are not followed");
+  CHECK(scene.pool.blocked(flow.map(1)[0][0]).empty());
+}
+
+TEST_CASE("channels: flatten repeats each channel and a tied weight keeps what is known", "[ops]") {
+  Scene scene("y = Flatten(x)", {{2, 3, 2, 1}});
+  const auto flow = scene.run();
+  const auto& in = flow.map(0)[1];
+  CHECK(flow.output_maps()[0][1] == Atoms{in[0], in[0], in[1], in[1], in[2], in[2]});
+
+  Scene tied("y = Gemm(x, %w) transB=1", {{2, 3}, {4, 3}});
+  tied.maps[1] = {tied.pool.fresh(4), tied.pool.fresh(3)};
+  const auto linear = tied.run();
+  CHECK(linear.output_maps()[0][1] == tied.maps[1][0]);
+  CHECK(tied.roots(linear.map(1)[1]) == tied.roots(linear.map(0)[1]));
+}
+
+TEST_CASE("channels: a split axis gives its channels to the part they depend on", "[ops]") {
+  Scene runs("y = Reshape(x) shape=[0,3,2]", {{2, 6}});
+  const auto a = runs.pool.fresh(3);
+  runs.maps[0][1] = {a[0], a[0], a[1], a[1], a[2], a[2]};
+  CHECK(runs.run().output_maps()[0] == ChannelMap{{}, a, {}});
+
+  Scene tiles("y = Reshape(x) shape=[0,3,2]", {{2, 6}});
+  const auto b = tiles.pool.fresh(2);
+  tiles.maps[0][1] = {b[0], b[1], b[0], b[1], b[0], b[1]};
+  CHECK(tiles.run().output_maps()[0] == ChannelMap{{}, {}, b});
+
+  Scene free("y = Reshape(x) shape=[0,3,2]", {{2, 6}});
+  const auto flow = free.run();
+  const auto in = free.roots(flow.map(0)[1]);
+  CHECK(in == Atoms{in[0], in[1], in[0], in[1], in[0], in[1]});
+  CHECK(free.roots(flow.output_maps()[0][2]) == Atoms{in[0], in[1]});
+}
+
+TEST_CASE("channels: two axes with channels cannot become one", "[ops]") {
+  Scene scene("y = Reshape(x) shape=[0,-1]", {{2, 3, 4}});
+  scene.maps[0][2] = scene.pool.fresh(4);
+  const auto flow = scene.run();
+  CHECK(scene.pool.blocked(flow.map(0)[1][0]) == "node 'y' (Reshape): two axes that carry channels become one");
+}
+
+TEST_CASE("channels: what meets element by element is one channel, what is spread out is blocked", "[ops]") {
+  Scene same("y = Mul(a, b)", {{2, 3, 4, 4}, {2, 3, 1, 1}});
+  const auto flow = same.run();
+  CHECK(same.roots(flow.map(0)[1]) == same.roots(flow.map(1)[1]));
+
+  Scene spread("y = Mul(a, b)", {{2, 3, 4, 4}, {2, 1, 4, 4}});
+  const auto blocked = spread.run();
+  CHECK(spread.pool.blocked(blocked.map(1)[1][0]) == "node 'y' (Mul): one channel is spread over several");
+  CHECK(spread.pool.blocked(blocked.map(0)[1][0]).empty());
+
+  Scene unknown("y = Add(a, b)", {{2, 3, 4, 4}, {2, 3, 4, 4}});
+  unknown.maps[1][1].clear();
+  const auto half = unknown.run();
+  CHECK(unknown.pool.blocked(half.map(0)[1][0]) == "node 'y' (Add): the channels meet an axis that has none");
+}
+
+TEST_CASE("channels: concatenation joins channels, of a parameter too", "[ops]") {
+  Scene scene("y = Concat(a, %b) axis=1", {{2, 3, 4}, {2, 2, 4}});
+  const auto flow = scene.run();
+  const auto& out = flow.output_maps()[0][1];
+  REQUIRE(out.size() == 5);
+  CHECK(std::equal(out.begin(), out.begin() + 3, flow.map(0)[1].begin()));
+  CHECK(std::equal(out.begin() + 3, out.end(), flow.map(1)[1].begin()));
+}
+
+TEST_CASE("channels: padding with zeros makes channels of its own, other padding blocks", "[ops]") {
+  Scene zeros("y = Pad(x) pads=[1,2] axes=[1]", {{2, 3, 4}});
+  const auto flow = zeros.run();
+  REQUIRE(flow.output_maps()[0][1].size() == 6);
+  CHECK(zeros.pool.blocked(flow.output_maps()[0][1][0]).empty());
+  CHECK(flow.output_maps()[0][1][1] == flow.map(0)[1][0]);
+
+  Scene ones("y = Pad(x) pads=[1,2] axes=[1] value=1.0", {{2, 3, 4}});
+  const auto blocked = ones.run();
+  CHECK(ones.pool.blocked(blocked.map(0)[1][0]) ==
+        "node 'y' (Pad): channels are padded with something else than zeros");
+}
+
+TEST_CASE("channels: operators that mix channels block them and say so", "[ops]") {
+  const auto require_blocked = [](const std::string& text, const std::vector<Shape>& shapes, const std::string& why) {
+    Scene scene(text, shapes);
+    const auto flow = scene.run();
+    CHECK(scene.pool.blocked(flow.map(0)[1][0]) == describe(scene.node) + ": " + why);
+  };
+  require_blocked("y = Softmax(x) axis=1", {{2, 3, 4}}, "each channel depends on all");
+  require_blocked("y = ReduceMean(x) axes=[1]", {{2, 3, 4}}, "channels are reduced to one number");
+  require_blocked("y = Slice(x) starts=[0] ends=[3] axes=[1] steps=[2]", {{2, 3, 4}},
+                  "channels are picked with a step");
+  require_blocked("y = Gather(x, %i) axis=1", {{2, 3, 4}, {2}}, "channels are picked by index");
+  require_blocked("y = MatMul(a, b)", {{2, 3, 4}, {2, 4, 5}}, "both factors are values");
+  require_blocked("y = Gemm(x, %w) transA=1", {{2, 3}, {2, 5}}, "its input is transposed");
+  require_blocked("y = Shape(x)", {{2, 3}}, "channels cannot be followed through this operator");
+}
+
+TEST_CASE("channels: a quantised weight carries its parameter's channels to the convolution", "[ops]") {
+  Scene quantiser("y = FakeQuantize(%w, %s, %z) axis=0", {{4, 3, 3, 3}, {4}, {4}});
+  const auto quantised = quantiser.run();
+  CHECK(quantised.map(1)[0] == quantised.map(0)[0]);
+
+  Scene scene("y = Conv(x, w)", {{1, 3, 8, 8}, {4, 3, 3, 3}});
+  scene.maps[1] = {scene.pool.fresh(4), scene.pool.fresh(3), {}, {}};
+  const auto flow = scene.run();
+  CHECK(flow.output_maps()[0][1] == scene.maps[1][0]);
+  CHECK(scene.roots(scene.maps[1][1]) == scene.roots(flow.map(0)[1]));
+  CHECK(scene.pool.blocked(scene.maps[1][0][0]).empty());
+}
