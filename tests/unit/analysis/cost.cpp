@@ -1,0 +1,66 @@
+#include "analysis/cost.h"
+
+#include "graph/text_form.h"
+
+#include <catch2/catch.hpp>
+
+using namespace compress;
+
+namespace {
+
+Graph small() {
+  Graph graph = parse_graph(R"(graph g(x: float[N,3,8,8]) -> (fc)
+parameter a.weight: float[4,3,3,3]
+parameter a.bias: float[4]
+parameter bn.mean: float[4] fixed
+parameter fc.weight: float[10,256]
+a = Conv(x, %a.weight, %a.bias) kernel_shape=[3,3] pads=[1,1,1,1]
+r = Relu(a)
+flat = Flatten(r)
+fc = Gemm(flat, %fc.weight) transB=1
+)");
+  graph.writable("a.weight").narrow(0, 0, 3).fill_(1);
+  graph.writable("fc.weight").fill_(1);
+  return graph;
+}
+
+}  // namespace
+
+TEST_CASE("cost: MACs and weights are those of convolutional and linear layers, for one sample") {
+  const auto cost = analysis::cost(small());
+  CHECK(cost.macs == 4 * 8 * 8 * 27 + 2560);
+  CHECK(cost.weights == 108 + 2560);
+  CHECK(cost.nonzero_weights == 81 + 2560);
+  CHECK(cost.sparsity() == Approx(100.0 * 27 / 2668));
+  CHECK(cost.effective_macs == Approx(3 * 8 * 8 * 27 + 2560));
+  CHECK(cost.parameters == 108 + 4 + 2560);
+  CHECK(cost.nonzero_parameters == 81 + 2560);
+  CHECK(cost.bytes == 4 * (108 + 4 + 4 + 2560));
+}
+
+TEST_CASE("cost: each node has its shapes and counts") {
+  const auto cost = analysis::cost(small());
+  REQUIRE(cost.nodes.size() == 4);
+  CHECK(cost.nodes[0].parameters == 112);
+  CHECK(cost.nodes[0].output == Shape{1, 4, 8, 8});
+  CHECK(cost.nodes[1].macs == 0);
+  CHECK_FALSE(cost.nodes[1].weighted);
+}
+
+TEST_CASE("cost: a tied weight counts once, its MACs each time") {
+  Graph graph = parse_graph(R"(graph tied(x: float[N,4]) -> (b)
+parameter w: float[4,4]
+a = Gemm(x, %w) transB=1
+b = Gemm(a, %w) transB=1
+)");
+  const auto cost = analysis::cost(graph);
+  CHECK(cost.weights == 16);
+  CHECK(cost.macs == 32);
+}
+
+TEST_CASE("cost: the compute table has the layers with weights") {
+  const auto rows = analysis::compute_table(analysis::cost(small())).rows();
+  REQUIRE(rows.size() == 2);
+  CHECK(rows[0] ==
+        std::vector<std::string>{"a", "Conv", "k=(3, 3)", "1x3x8x8", "192", "1x4x8x8", "256", "108", "6,912"});
+}
