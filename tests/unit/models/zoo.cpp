@@ -1,0 +1,120 @@
+#include "zoo.h"
+
+#include <catch2/catch.hpp>
+
+#include "analysis/cost.h"
+#include "analysis/coupled_channels.h"
+#include "exec/plan.h"
+#include "graph/text_form.h"
+#include "io/onnx.h"
+#include "ops/op.h"
+#include "passes/pass.h"
+#include "support/check_error.h"
+#include "support/close.h"
+#include "support/random_graph.h"
+
+#include "core/random.h"
+
+namespace compress {
+
+using test::require_close;
+using test::require_error;
+
+namespace {
+
+/// Batch-norm statistics and factors as after training: not 0 and 1.
+void wear_in(Graph& graph) {
+  Random random(1, "wear in");
+  for (const auto& node : graph.nodes()) {
+    if (node.op != "BatchNormalization") continue;
+    for (size_t input = 1; input <= 4; ++input) {
+      auto& tensor = graph.writable(node.inputs[input]);
+      auto* data = tensor.data_ptr<float>();
+      for (int64_t i = 0; i < tensor.numel(); ++i)
+        data[i] = static_cast<float>(input == 1 || input == 4 ? random.uniform(0.5, 1.5) : random.uniform(-0.3, 0.3));
+    }
+  }
+}
+
+at::Tensor output_of(const Graph& graph, const at::Tensor& x) { return exec::Plan(graph).run({&x, 1})[0]; }
+
+/// 1e-5 of the largest output: float32 sums in another order.
+double thinning_tolerance(const at::Tensor& y) { return 1e-5 * std::max(1.0, y.abs().max().item<double>()); }
+
+}  // namespace
+
+TEST_CASE("every zoo network verifies, round-trips through ONNX and keeps its text form", "[models]") {
+  for (const auto& name : models::zoo().names()) {
+    INFO(name);
+    auto graph = models::build_model(name, 1);
+    ops::verify(graph);
+    wear_in(graph);
+    const auto again = io::import_onnx_bytes(io::export_onnx_bytes(graph), name);
+    CHECK(print_graph(again) == print_graph(graph));
+    const auto x = test::random_input(graph, 2, 7);
+    require_close(output_of(again, x), output_of(graph, x), 0);
+  }
+}
+
+TEST_CASE("every zoo network computes the same thinned as masked", "[models]") {
+  for (const auto& name : models::zoo().names()) {
+    INFO(name);
+    auto graph = models::build_model(name, 1);
+    wear_in(graph);
+    test::random_masks(graph, test::MaskKind::channels, 3);
+    const auto x = test::random_input(graph, 3, 7);
+    const auto expected = output_of(graph, x);
+    const int64_t before = analysis::cost(graph).macs;
+    const auto pass = passes::passes().make("thin");
+    passes::run(*pass, "thin", graph);
+    CHECK(analysis::cost(graph).macs < before);
+    require_close(output_of(graph, x), expected, thinning_tolerance(expected));
+  }
+}
+
+TEST_CASE("the same seed gives the same weights, another seed others", "[models]") {
+  const auto a = models::build_model("resnet20_cifar", 1), b = models::build_model("resnet20_cifar", 1);
+  const auto c = models::build_model("resnet20_cifar", 2);
+  CHECK(a.parameter("conv1.weight").value.equal(b.parameter("conv1.weight").value));
+  CHECK_FALSE(a.parameter("conv1.weight").value.equal(c.parameter("conv1.weight").value));
+}
+
+TEST_CASE("sizes and costs are the published ones", "[models]") {
+  const auto cost = [](const char* name) { return analysis::cost(models::build_model(name, 1)); };
+  CHECK(cost("lenet5").parameters == 431080);
+  CHECK(cost("resnet20_cifar").weights == 270896);
+  CHECK(cost("resnet20_cifar").macs == 40813184);
+  CHECK(cost("resnet56_cifar").weights == 851504);
+  CHECK(cost("resnet56_cifar").macs == 125747840);
+  CHECK(cost("simplenet_cifar").macs == 352800 + 240000 + 48000 + 10080 + 840);
+}
+
+TEST_CASE("resnet20_cifar has Distiller's parameter names in Distiller's order", "[models]") {
+  const auto graph = models::build_model("resnet20_cifar", 1);
+  std::vector<std::string> names;
+  for (const auto& parameter : graph.parameters())
+    if (parameter.trainable) names.push_back(parameter.name);
+  CHECK(names.size() == 65);
+  const std::vector<std::string> first{"conv1.weight", "bn1.weight", "bn1.bias", "layer1.0.conv1.weight", "layer1.0.bn1.weight"};
+  CHECK(std::vector<std::string>(names.begin(), names.begin() + 5) == first);
+  CHECK(std::count(names.begin(), names.end(), "layer2.0.downsample.0.weight") == 1);
+  CHECK(std::count(names.begin(), names.end(), "layer3.0.downsample.1.bias") == 1);
+  CHECK(names.back() == "fc.bias");
+}
+
+TEST_CASE("a model's arguments are checked", "[models]") {
+  CHECK(models::build_model("lenet5?classes=7", 1).parameter("fc2.weight").value.size(0) == 7);
+  require_error([] { models::build_model("lenet6", 1); }, "unknown model 'lenet6'", "did you mean 'lenet5'?");
+  require_error([] { models::build_model("lenet5?clases=7", 1); }, "'clases'", "did you mean 'classes'?");
+  require_error([] { models::build_model("lenet5?classes", 1); }, "'classes' in the model 'lenet5?classes' is no key=value");
+  require_error([] { models::build_model("lenet5?classes=0", 1); }, "'classes'", "at least 1");
+}
+
+TEST_CASE("a model is a zoo name, a file or a folder", "[models]") {
+  require_error([] { models::open_model("resnet2_cifar", 1); }, "unknown model 'resnet2_cifar'", "did you mean 'resnet20_cifar'?",
+                "an ONNX file or a run directory");
+  require_error([] { models::open_model("nowhere/a.onnx", 1); }, "the model file 'nowhere/a.onnx' does not exist");
+  require_error([] { models::open_model("lib", 1); }, "the folder 'lib' holds no checkpoint");
+}
+
+}  // namespace compress
