@@ -1,0 +1,291 @@
+#include "core/error.h"
+#include "core/file.h"
+#include "core/text.h"
+#include "io/constant_operators.h"
+#include "io/draft.h"
+#include "io/onnx.h"
+#include "io/onnx_tensor.h"
+#include "io/own_record.h"
+#include "ops/op.h"
+
+#include <onnx/onnx_pb.h>
+
+#include <algorithm>
+#include <set>
+
+namespace compress::io {
+namespace {
+
+constexpr int kOldestExportOpset = 13;
+constexpr int kNewestExportOpset = 21;
+constexpr const char* kOwnDomain = "compress";
+
+int ir_version(int opset) {
+  return opset >= 21 ? 10 : opset >= 19 ? 9 : opset >= 15 ? 8 : 7;
+}
+
+using Type = ops::AttributeSpec::Type;
+
+const ops::AttributeSpec& attribute_spec(const ops::Op& op, std::string_view name) {
+  return *std::ranges::find(op.attributes, name, &ops::AttributeSpec::name);
+}
+
+void write_attribute(onnx::NodeProto& proto, const Node& node, const ops::AttributeSpec& spec) {
+  auto& attribute = *proto.add_attribute();
+  attribute.set_name(std::string(spec.name));
+  switch (spec.type) {
+  case Type::integer:
+    attribute.set_type(onnx::AttributeProto::INT);
+    attribute.set_i(node.attributes.integer(spec.name, 0));
+    break;
+  case Type::number:
+    attribute.set_type(onnx::AttributeProto::FLOAT);
+    attribute.set_f(static_cast<float>(node.attributes.number(spec.name, 0)));
+    break;
+  case Type::text:
+    attribute.set_type(onnx::AttributeProto::STRING);
+    attribute.set_s(node.attributes.text(spec.name, ""));
+    break;
+  case Type::integers:
+    attribute.set_type(onnx::AttributeProto::INTS);
+    for (const auto x : node.attributes.integers(spec.name, {})) attribute.add_ints(x);
+    break;
+  case Type::numbers:
+    attribute.set_type(onnx::AttributeProto::FLOATS);
+    for (const auto x : node.attributes.numbers(spec.name, {})) attribute.add_floats(static_cast<float>(x));
+    break;
+  }
+}
+
+/// The attribute as the tensor that ONNX wants as an input.
+at::Tensor attribute_tensor(const Node& node,
+                            const ops::AttributeSpec& spec,
+                            const ops::ConstantInput& input,
+                            at::ScalarType type) {
+  const bool whole = spec.type == Type::integer || spec.type == Type::integers;
+  const bool one = spec.type == Type::integer || spec.type == Type::number;
+  const auto& attributes = node.attributes;
+  auto tensor =
+      whole ? integer_list(one ? std::vector{attributes.integer(spec.name, 0)} : attributes.integers(spec.name, {}))
+            : number_list(one ? std::vector{attributes.number(spec.name, 0)} : attributes.numbers(spec.name, {}));
+  if (input.scalar) tensor = tensor.reshape({});
+  return tensor.to(input.floating ? type : whole ? at::kLong : at::kFloat);
+}
+
+class Exporter {
+public:
+  Exporter(const Graph& graph, const ExportOptions& options)
+      : graph_(graph), options_(options), first_(ops::infer(graph, 2)), second_(ops::infer(graph, 3)) {}
+
+  onnx::ModelProto run() {
+    model_.set_ir_version(ir_version(options_.opset));
+    model_.set_producer_name("compress");
+    auto& main = *model_.add_opset_import();
+    main.set_domain("");
+    main.set_version(options_.opset);
+    model_.mutable_graph()->set_name(graph_.name);
+    write_metadata();
+    name_values();
+    write_values();
+    for (const auto& parameter : graph_.parameters())
+      write_tensor(*model_.mutable_graph()->add_initializer(), parameter.name, parameter.value);
+    for (const Node& node : graph_.nodes()) write_node(node);
+    write_renamed_outputs();
+    return std::move(model_);
+  }
+
+private:
+  void write_metadata() {
+    auto metadata = graph_.metadata;
+    metadata[kOwnRecordKey] = print_own_record(graph_);
+    for (const auto& [key, value] : metadata) {
+      auto& entry = *model_.add_metadata_props();
+      entry.set_key(key);
+      entry.set_value(value);
+    }
+  }
+
+  std::string free_name(const std::string& base) {
+    auto name = base;
+    for (int k = 1; !taken_.insert(name).second; ++k) name = base + "_" + std::to_string(k);
+    return name;
+  }
+
+  /// An output's value bears the outside's name; other values their own, as far as those are free.
+  void name_values() {
+    for (const auto& input : graph_.inputs) taken_.insert(values_[input.name] = input.name);
+    for (const auto& parameter : graph_.parameters()) taken_.insert(values_[parameter.name] = parameter.name);
+    for (const auto& output : graph_.outputs) {
+      const bool clashes = !taken_.insert(output.name).second;
+      if (clashes && output.name != output.value)
+        throw request_error("output '{}' has the name of another input or parameter", output.name)
+            .hint("rename the output");
+    }
+    for (const auto& output : graph_.outputs)
+      if (graph_.producer(output.value) && !values_.contains(output.value)) values_[output.value] = output.name;
+    for (const Node& node : graph_.nodes())
+      for (int k = 0; k < node.outputs; ++k)
+        if (!values_.contains(node.output(k))) values_[node.output(k)] = free_name(node.output(k));
+  }
+
+  void write_shape(onnx::TypeProto& proto, at::ScalarType type, const Shape& first, const Shape& second) {
+    auto& tensor = *proto.mutable_tensor_type();
+    tensor.set_elem_type(onnx_type(type));
+    auto& shape = *tensor.mutable_shape();
+    for (size_t i = 0; i < first.size(); ++i) {
+      auto& dim = *shape.add_dim();
+      if (first[i] == second[i] && first[i] != kBatch)
+        dim.set_dim_value(first[i]);
+      else if (first[i] == kBatch || (first[i] == 2 && second[i] == 3))
+        dim.set_dim_param("N");
+    }
+  }
+
+  void write_values() {
+    for (const auto& input : graph_.inputs) {
+      auto& proto = *model_.mutable_graph()->add_input();
+      proto.set_name(input.name);
+      write_shape(*proto.mutable_type(), input.type, input.shape, input.shape);
+    }
+    for (const auto& output : graph_.outputs) {
+      auto& proto = *model_.mutable_graph()->add_output();
+      proto.set_name(output.name);
+      const auto& info = first_.at(output.value);
+      write_shape(*proto.mutable_type(), info.type, info.shape, second_.at(output.value).shape);
+    }
+  }
+
+  void write_node(const Node& node) {
+    const auto& op = ops::op_of(node);
+    check_opset(node, op);
+    auto& proto = *model_.mutable_graph()->add_node();
+    proto.set_name(node.name);
+    proto.set_op_type(node.op);
+    if (!op.domain.empty()) use_own_domain(proto, node);
+    std::vector<std::string> inputs;
+    for (const auto& input : node.inputs) inputs.push_back(input.empty() ? "" : values_.at(input));
+    for (const auto& [name, value] : node.attributes) {
+      const auto& spec = attribute_spec(op, name);
+      const auto constant = std::ranges::find(op.constant_inputs, name, &ops::ConstantInput::attribute);
+      if (constant == op.constant_inputs.end() || constant->since_opset > options_.opset) {
+        write_attribute(proto, node, spec);
+        continue;
+      }
+      const auto index = static_cast<size_t>(constant->index);
+      if (inputs.size() <= index) inputs.resize(index + 1);
+      inputs[index] = free_name(node.name + "." + name);
+      const auto type = node.has_input(0) ? first_.at(node.inputs[0]).type : at::kFloat;
+      write_tensor(*model_.mutable_graph()->add_initializer(), inputs[index],
+                   attribute_tensor(node, spec, *constant, type));
+    }
+    if (node.op == "Split" && options_.opset >= 18 && !node.attributes.has("split")) {
+      auto& count = *proto.add_attribute();
+      count.set_name("num_outputs");
+      count.set_type(onnx::AttributeProto::INT);
+      count.set_i(node.outputs);
+    }
+    for (const auto& input : inputs) proto.add_input(input);
+    for (int k = 0; k < node.outputs; ++k) proto.add_output(values_.at(node.output(k)));
+  }
+
+  void check_opset(const Node& node, const ops::Op& op) const {
+    if (op.domain.empty() && op.since_opset > options_.opset)
+      throw request_error("{} exists in ONNX since opset {}, the file shall have opset {}", ops::describe(node),
+                          op.since_opset, options_.opset)
+          .hint(fmt::format("export with opset {} or later", op.since_opset));
+  }
+
+  void use_own_domain(onnx::NodeProto& proto, const Node& node) {
+    if (!options_.own_operators)
+      throw request_error("{} has no form in ONNX", ops::describe(node))
+          .hint("export the model as onnx-qdq, which lowers it to ONNX's operators");
+    proto.set_domain(kOwnDomain);
+    if (model_.opset_import_size() > 1) return;
+    auto& own = *model_.add_opset_import();
+    own.set_domain(kOwnDomain);
+    own.set_version(1);
+  }
+
+  /// Inputs, parameters and values that are several outputs reach the further ones through an Identity.
+  void write_renamed_outputs() {
+    for (const auto& output : graph_.outputs) {
+      if (values_.at(output.value) == output.name) continue;
+      auto& proto = *model_.mutable_graph()->add_node();
+      proto.set_name(kOutputPrefix + output.name);
+      proto.set_op_type("Identity");
+      proto.add_input(values_.at(output.value));
+      proto.add_output(output.name);
+    }
+  }
+
+  const Graph& graph_;
+  const ExportOptions& options_;
+  const ops::Infos first_, second_;
+  onnx::ModelProto model_;
+  std::set<std::string> taken_;
+  std::map<std::string, std::string> values_;
+};
+
+onnx::ModelProto to_model(const Graph& graph, const ExportOptions& options) {
+  if (options.opset < kOldestExportOpset || options.opset > kNewestExportOpset)
+    throw request_error("cannot export ONNX opset {}", options.opset)
+        .hint(fmt::format("allowed are {} to {}", kOldestExportOpset, kNewestExportOpset));
+  return within("exporting the graph '" + graph.name + "'", [&] {
+    ops::verify(graph);
+    return Exporter(graph, options).run();
+  });
+}
+
+int64_t tensor_bytes(const Graph& graph) {
+  int64_t bytes = 0;
+  for (const auto& parameter : graph.parameters()) bytes += static_cast<int64_t>(parameter.value.nbytes());
+  return bytes;
+}
+
+std::string serialize(const onnx::ModelProto& model) {
+  std::string bytes;
+  if (!model.SerializeToString(&bytes)) throw run_error("the model cannot be written as ONNX: it is too large");
+  return bytes;
+}
+
+/// Moves large tensors out of the model into one block of bytes, each at a multiple of 64.
+std::string take_out_tensors(onnx::ModelProto& model, const std::string& location) {
+  std::string data;
+  const auto entry = [](onnx::TensorProto& tensor, const char* key, std::string value) {
+    auto& pair = *tensor.add_external_data();
+    pair.set_key(key);
+    pair.set_value(std::move(value));
+  };
+  for (auto& tensor : *model.mutable_graph()->mutable_initializer()) {
+    if (tensor.raw_data().size() < 1024) continue;
+    data.resize((data.size() + 63) / 64 * 64, '\0');
+    entry(tensor, "location", location);
+    entry(tensor, "offset", std::to_string(data.size()));
+    entry(tensor, "length", std::to_string(tensor.raw_data().size()));
+    data += tensor.raw_data();
+    tensor.clear_raw_data();
+    tensor.set_data_location(onnx::TensorProto::EXTERNAL);
+  }
+  return data;
+}
+
+}  // namespace
+
+std::string export_onnx_bytes(const Graph& graph, ExportOptions options) {
+  if (const auto bytes = tensor_bytes(graph); bytes > options.largest)
+    throw request_error("the model has {} of tensors, one ONNX file can hold {}", human_bytes(bytes),
+                        human_bytes(options.largest))
+        .hint("export it to a file: the tensors then go beside it");
+  return serialize(to_model(graph, options));
+}
+
+void export_onnx(const Graph& graph, const std::filesystem::path& path, ExportOptions options) {
+  auto model = to_model(graph, options);
+  if (tensor_bytes(graph) > options.largest) {
+    const auto data = path.filename().string() + ".data";
+    write_file(path.parent_path() / data, take_out_tensors(model, data));
+  }
+  write_file(path, serialize(model));
+}
+
+}  // namespace compress::io

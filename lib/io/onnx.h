@@ -1,0 +1,37 @@
+#pragma once
+
+#include "graph/graph.h"
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+/// Model formats: ONNX, safetensors, checkpoints. The only module that sees ONNX's protobuf.
+namespace compress::io {
+
+/// Reads an ONNX file (opset 7 and later) into the canonical form: shape arithmetic and constants folded, constant
+/// inputs as attributes, no operators without effect, PyTorch's parameter names, the batch symbolic where the graph
+/// allows it. Throws a request error for anything that is not such a model (cut, cyclic, unknown operator, sizes that
+/// do not fit, ...).
+Graph import_onnx(const std::filesystem::path& path);
+
+/// The same from memory; `name` is for messages. External data cannot be read.
+Graph import_onnx_bytes(std::string_view bytes, const std::string& name);
+
+/// Reads what export_onnx wrote, node by node, without bringing anything to another form (checkpoints).
+Graph read_onnx_exactly(const std::filesystem::path& path);
+
+struct ExportOptions {
+  int opset = 17;                   ///< 13 to 21
+  bool own_operators = false;       ///< allow operators of the domain "compress", which other programs cannot run
+  int64_t largest = 2'000'000'000;  ///< bytes of tensors; above that they go to a file beside the model
+};
+
+/// The graph as an ONNX model. Throws a request error when an operator has no ONNX form in that opset or the tensors
+/// are larger than options.largest.
+std::string export_onnx_bytes(const Graph& graph, ExportOptions options = {});
+
+/// Writes a file, whole or not at all; large tensors go to "<file>.data" beside it.
+void export_onnx(const Graph& graph, const std::filesystem::path& path, ExportOptions options = {});
+
+}  // namespace compress::io

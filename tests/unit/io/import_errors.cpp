@@ -1,0 +1,182 @@
+// What the importer says about files that are no good.
+
+#include "core/file.h"
+#include "io/onnx.h"
+#include "support/check_error.h"
+#include "support/onnx_model.h"
+#include "support/temporary_folder.h"
+
+#include <catch2/catch.hpp>
+
+using namespace compress;
+using compress::test::OnnxModel;
+using compress::test::small_onnx;
+
+namespace {
+
+template <class... Parts>
+void refused(const std::string& bytes, Parts... parts) {
+  test::require_error([&] { io::import_onnx_bytes(bytes, "bad.onnx"); }, "bad.onnx", parts...);
+}
+
+template <class... Parts>
+void refused(const OnnxModel& model, Parts... parts) {
+  refused(model.bytes(), parts...);
+}
+
+}  // namespace
+
+TEST_CASE("import: no file, garbage, nothing and a cut file are told apart from models") {
+  test::require_error([] { io::import_onnx("no/such.onnx"); }, "no/such.onnx");
+  refused(std::string("this is not a model at all, it is text"), "no ONNX model");
+  refused(std::string(), "no ONNX model");
+  const auto bytes = small_onnx().bytes();
+  refused(bytes.substr(0, bytes.size() - 5), "cut off");
+}
+
+TEST_CASE("import: an operator that is not supported is named with its node and the nearest") {
+  OnnxModel model;
+  model.input("x", {-1, 2}).output("y").node("Rellu", {"x"}, {"y"}, "act");
+  refused(model, "act", "'Rellu' is not supported", "did you mean 'Relu'", "compress list operators");
+}
+
+TEST_CASE("import: all unsupported operators are reported at once, other domains too") {
+  OnnxModel model;
+  model.input("x", {-1, 2}).output("y").node("Foo", {"x"}, {"a"}).node("Bar", {"a"}, {"y"});
+  model.graph().mutable_node(1)->set_domain("com.microsoft");
+  refused(model, "'Foo'", "com.microsoft.Bar");
+}
+
+TEST_CASE("import: a cycle is named") {
+  OnnxModel model;
+  model.input("x", {-1, 2})
+      .output("y")
+      .node("Add", {"x", "b"}, {"a"}, "one")
+      .node("Relu", {"a"}, {"b"}, "two")
+      .node("Relu", {"a"}, {"y"});
+  refused(model, "cycle", "'one'");
+}
+
+TEST_CASE("import: what nothing makes is named") {
+  OnnxModel model;
+  model.input("x", {-1, 2}).output("y").node("Relu", {"z"}, {"y"}, "act");
+  refused(model, "node 'act' (Relu) reads 'z', which nothing makes");
+  OnnxModel output;
+  output.input("x", {-1, 2}).output("z").node("Relu", {"x"}, {"y"});
+  refused(output, "output 'z' is made by no node");
+}
+
+TEST_CASE("import: names must be unique") {
+  auto model = small_onnx();
+  model.node("Relu", {"x"}, {"c"}, "again");
+  refused(model, "two values are called 'c'", "again");
+  auto outputs = small_onnx();
+  outputs.output("y");
+  refused(outputs, "two outputs are called 'y'");
+}
+
+TEST_CASE("import: tensors must have the data that their shape needs, and nothing is allocated before that is known") {
+  auto model = small_onnx();
+  model.graph().mutable_initializer(0)->mutable_float_data()->RemoveLast();
+  refused(model, "tensor 'conv.weight' has 53 elements of data, its shape 3x2x3x3 needs 54");
+  auto huge = small_onnx();
+  huge.graph().mutable_initializer(0)->set_dims(0, int64_t{1} << 40);
+  refused(huge, "tensor 'conv.weight'", "elements of data");
+  huge.graph().mutable_initializer(0)->set_dims(1, int64_t{1} << 40);
+  refused(huge, "impossible shape");
+  auto raw = small_onnx();
+  raw.graph().mutable_initializer(0)->set_raw_data("abc");
+  refused(raw, "3 bytes of data", "needs 216");
+  auto negative = small_onnx();
+  negative.graph().mutable_initializer(0)->set_dims(0, -3);
+  refused(negative, "impossible shape");
+  auto strange = small_onnx();
+  strange.graph().mutable_initializer(0)->set_data_type(8);
+  refused(strange, "element type STRING");
+}
+
+TEST_CASE("import: constants of absurd sizes are not computed") {
+  OnnxModel model;
+  model.input("x", {-1, 2}).integers("s", {1 << 20, 1 << 20}).output("y");
+  model.node("ConstantOfShape", {"s"}, {"c"}, "big").node("Add", {"x", "c"}, {"y"});
+  refused(model, "node 'big' (ConstantOfShape)", "absurd size");
+}
+
+TEST_CASE("import: subgraphs, attributes without type and doubled attributes are refused") {
+  auto model = small_onnx();
+  auto& attribute = *model.graph().mutable_node(1)->add_attribute();
+  attribute.set_name("body");
+  refused(model, "attribute 'body' has no type");
+  attribute.set_type(onnx::AttributeProto::GRAPH);
+  refused(model, "holds a subgraph ('body')");
+  auto twice = small_onnx();
+  twice.with("axis", 1).with("axis", 1);
+  refused(twice, "two attributes 'axis'");
+}
+
+TEST_CASE("import: attributes that the operator cannot take are named") {
+  auto model = small_onnx();
+  model.with("slope", 3);
+  refused(model, "(Relu)", "attribute 'slope' is not supported");
+}
+
+TEST_CASE("import: shapes that do not fit name the node") {
+  auto model = small_onnx();
+  model.graph().mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape()->mutable_dim(1)->set_dim_value(
+      5);
+  refused(model, "conv");
+}
+
+TEST_CASE("import: sizes other than the batch must be fixed") {
+  auto model = small_onnx();
+  model.graph().mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape()->mutable_dim(2)->set_dim_param(
+      "height");
+  refused(model, "input 'x': size 2 is not fixed ('height')", "only the batch");
+  auto shapeless = small_onnx();
+  shapeless.graph().mutable_input(0)->mutable_type()->mutable_tensor_type()->clear_shape();
+  refused(shapeless, "input 'x' has no shape");
+}
+
+TEST_CASE("import: inputs that must be constant say so") {
+  OnnxModel model;
+  model.input("x", {-1, 2}).input("low", {1}).output("y").node("Clip", {"x", "low"}, {"y"}, "cut");
+  refused(model, "cut", "('min') must be a constant");
+}
+
+TEST_CASE("import: opsets that are missing or too old are refused") {
+  auto old = small_onnx(6);
+  refused(old, "opset 6", "the oldest that is supported is 7");
+  auto none = small_onnx();
+  none.proto.clear_opset_import();
+  refused(none, "opset_import");
+}
+
+TEST_CASE("import: a softmax over several axes, as before opset 13, is refused") {
+  OnnxModel model(11);
+  model.input("x", {-1, 5, 3}).output("y").node("Softmax", {"x"}, {"y"});
+  refused(model, "several axes", "opset 13");
+}
+
+TEST_CASE("import: external data must lie in the model's folder and be whole") {
+  test::TemporaryFolder folder;
+  auto model = small_onnx();
+  auto& tensor = *model.graph().mutable_initializer(0);
+  tensor.clear_float_data();
+  tensor.set_data_location(onnx::TensorProto::EXTERNAL);
+  const auto located = [&](const std::string& place) {
+    tensor.clear_external_data();
+    auto& entry = *tensor.add_external_data();
+    entry.set_key("location");
+    entry.set_value(place);
+    write_file(folder / "m.onnx", model.bytes());
+    return [&] { io::import_onnx(folder / "m.onnx"); };
+  };
+  test::require_error(located("../secret"), "outside the model's folder");
+  test::require_error(located("/etc/passwd"), "outside the model's folder");
+  test::require_error(located("data"), "does not exist", "copy it beside the model");
+  write_file(folder / "data", "short");
+  test::require_error(located("data"), "which has only 5");
+  write_file(folder / "data", std::string(216, '\0'));
+  located("data")();
+  refused(model, "cannot be read from memory");
+}
