@@ -1,0 +1,99 @@
+#include "data/forms.h"
+
+#include <nlohmann/json.hpp>
+
+namespace compress::data {
+
+namespace {
+
+bool is_none(const Yaml& value) {
+  return value.is_scalar() && value.text == "none";
+}
+
+/// Reads the map, or refuses anything else with a message that says both forms.
+void read_form(const Yaml& value, const Settings& settings, const std::string& name, const std::string& form) {
+  if (!value.is_map())
+    throw request_error("{} takes {} or 'none', not {}", name, form,
+                        value.is_scalar() ? "'" + value.text + "'" : std::string(value.kind_name()))
+        .at(value.place);
+  settings.read(value, name);
+}
+
+nlohmann::json map_or_none(const nlohmann::json& map) {
+  return {{"anyOf", nlohmann::json::array({map, nlohmann::json{{"const", "none"}}})}};
+}
+
+void declare_normalization(Settings& settings, Normalization& normalization) {
+  settings.required("mean", normalization.mean, "mean of each channel, of pixels between 0 and 1");
+  settings.required("std", normalization.std, "standard deviation of each channel", above(0));
+}
+
+void check_normalization(const Normalization& read, Place place) {
+  if (read.mean.empty() || read.mean.size() != read.std.size())
+    throw request_error("normalize has {} means and {} standard deviations; one of each for every channel",
+                        read.mean.size(), read.std.size())
+        .at(std::move(place));
+}
+
+}  // namespace
+
+Field normalization_field(std::function<void(Normalization)> set, std::function<std::optional<Normalization>()> get) {
+  Field field{
+      .name = "normalize", .type = "map {mean, std} or 'none'", .doc = "(pixel/255 - mean) / std; none: pixel/255"};
+  field.read = [set](const Yaml& value) {
+    if (value.is_null()) return;  // as if it were absent
+    Normalization read;
+    if (!is_none(value)) {
+      Settings settings;
+      declare_normalization(settings, read);
+      read_form(value, settings, "normalize", "a map {mean: [...], std: [...]}");
+      check_normalization(read, value.place);
+    }
+    set(std::move(read));
+  };
+  field.print = [get] {
+    auto present = get();
+    if (!present) return Yaml{};
+    if (present->mean.empty()) return Yaml::scalar("none");
+    Settings settings;
+    declare_normalization(settings, *present);
+    return settings.print();
+  };
+  field.schema = [] {
+    Normalization any;
+    Settings settings;
+    declare_normalization(settings, any);
+    return map_or_none(settings.schema());
+  };
+  return field;
+}
+
+Field augmentation_field(std::function<void(Augmentation)> set, std::function<std::optional<Augmentation>()> get) {
+  Field field{.name = "augment", .type = "map or 'none'", .doc = "random changes of the training images"};
+  field.read = [set](const Yaml& value) {
+    if (value.is_null()) return;  // as if it were absent
+    Augmentation read;
+    if (!is_none(value)) {
+      Settings settings;
+      read.declare(settings);
+      read_form(value, settings, "augment", "a map {random_crop_padding, horizontal_flip}");
+    }
+    set(read);
+  };
+  field.print = [get] {
+    auto present = get();
+    if (!present) return Yaml{};
+    Settings settings;
+    present->declare(settings);
+    return settings.print();
+  };
+  field.schema = [] {
+    Augmentation any;
+    Settings settings;
+    any.declare(settings);
+    return map_or_none(settings.schema());
+  };
+  return field;
+}
+
+}  // namespace compress::data

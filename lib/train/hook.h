@@ -1,0 +1,71 @@
+#pragma once
+
+#include "data/dataset.h"
+#include "graph/graph.h"
+#include "train/optimizer.h"
+#include "train/task.h"
+
+#include <nlohmann/json.hpp>
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace compress::train {
+
+/// What a hook sees and may change. Valid during the call only.
+struct State {
+  Graph& graph;
+  Optimizer& optimizer;
+  const data::Splits& data;
+  const Task& task;
+  uint64_t seed = 0;
+  at::Device device = at::kCPU;
+  int64_t epoch = 0, epochs = 0;                           ///< from 0
+  int64_t minibatch = 0, minibatches = 0;                  ///< in this epoch, from 0
+  int64_t step = 0;                                        ///< mini-batches since the start of training
+  const data::Batch* batch = nullptr;                      ///< the present mini-batch
+  std::vector<at::Tensor> inputs;                          ///< as given to the graph
+  std::map<std::string, at::Tensor> outputs;               ///< of the forward pass, by graph output name
+  at::Tensor loss;                                         ///< before_backward_pass: add to it
+  std::vector<std::pair<std::string, double>> loss_terms;  ///< named parts of the loss, for the log
+  Metrics training, validation;  ///< on_epoch_end; validation is empty when there is no such split
+  double lr_factor = 1;          ///< learning-rate policies set it
+  bool lr_per_batch = false;
+
+  /// Call after an edit of the graph: the optimiser's state follows at once; the scheduler tells the other policies.
+  void apply(const Changes& made) {
+    optimizer.apply(made);
+    changes.push_back(made);
+  }
+  std::vector<Changes> changes;  ///< made by hooks, not yet told to the other policies
+};
+
+/// What a hook keeps across a resume.
+struct Memory {
+  nlohmann::json values;
+  std::map<std::string, at::Tensor> tensors;
+};
+
+/// Called at fixed moments of training, in this order:
+/// on_training_begin, [on_epoch_begin, [on_minibatch_begin, (forward, loss), before_backward_pass, (zero_grad,
+/// backward), before_parameter_optimization, (optimiser step), on_minibatch_end]*, (validate), on_epoch_end]*,
+/// on_training_end.
+class Hook {
+public:
+  virtual ~Hook() = default;
+  virtual void on_training_begin(State&) {}
+  virtual void on_epoch_begin(State&) {}
+  virtual void on_minibatch_begin(State&) {}
+  virtual void before_backward_pass(State&) {}
+  virtual void before_parameter_optimization(State&) {}
+  virtual void on_minibatch_end(State&) {}
+  virtual void on_epoch_end(State&) {}
+  virtual void on_training_end(State&) {}
+  /// Everything that matters for going on with the same bits.
+  virtual Memory save() const { return {}; }
+  virtual void load(const Memory&) {}
+};
+
+}  // namespace compress::train

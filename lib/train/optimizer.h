@@ -1,0 +1,53 @@
+#pragma once
+
+#include "core/registry.h"
+#include "core/settings.h"
+#include "graph/graph.h"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace compress::train {
+
+/// An optimiser over a graph's trainable parameters, with its state keyed by parameter *name* (LibTorch keys by
+/// pointer), so that it follows renames, slices and exchanged tensors.
+class Optimizer {
+public:
+  virtual ~Optimizer() = default;
+  virtual void declare(Settings& settings) = 0;
+  /// (Re-)binds to the graph's present tensors, keeping the state of names that stay; the graph owns its storage from
+  /// then on, and its trainable parameters take gradients. Call it when graph.version() changed. Throws a request error
+  /// when arguments contradict each other or, the first time, when a group's name or pattern matches no trainable
+  /// parameter.
+  virtual void bind(Graph& graph) = 0;
+  virtual void zero_grad() = 0;
+  virtual void step() = 0;
+  /// Factor on the declared learning rate (of every group); 1 at the start.
+  virtual void set_lr_factor(double factor) = 0;
+  virtual double base_lr() const = 0;
+  virtual double lr() const = 0;
+  /// Follows slices, renames and removals in the state tensors that have the parameter's shape. bind() must come before
+  /// the next step.
+  virtual void apply(const Changes& changes) = 0;
+  /// "momentum_buffer/conv1.weight" -> tensor, and back.
+  virtual std::map<std::string, at::Tensor> state() const = 0;
+  virtual void load_state(const std::map<std::string, at::Tensor>& state) = 0;
+};
+const Registry<Optimizer>& optimizers();
+
+/// Makes an optimiser from `training.optimizer`: {class: SGD, lr: 0.1, ...}; SGD with its defaults when the section is
+/// absent. Throws a request error.
+std::unique_ptr<Optimizer> make_optimizer(const Yaml& section);
+
+/// A parameter group of the recipe: parameters whose name matches a pattern get other values. The first group that
+/// matches counts.
+struct ParameterGroup {
+  std::vector<std::string> parameters;  ///< names or patterns with '*'
+  std::optional<double> lr, weight_decay, momentum;
+  Place place;
+};
+
+}  // namespace compress::train
