@@ -1,0 +1,36 @@
+#pragma once
+
+#include "core/registry.h"
+#include "core/settings.h"
+#include "graph/graph.h"
+#include "train/hook.h"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+namespace compress::distill {
+
+/// Opens a model as the command line does: zoo name, ONNX file or run directory.
+using OpenModel = std::function<Graph(const std::string& spec)>;
+
+/// Changes the loss by what a teacher says of the same inputs. One file and one line in distillers.def each.
+class Distiller {
+public:
+  virtual ~Distiller() = default;
+  virtual void declare(Settings& settings) = 0;
+  /// Contradictions among arguments; `starting_epoch` is the policy's.
+  virtual void check(int64_t) const {}
+  /// Opens the teacher and checks that inputs and outputs fit the student.
+  virtual void bind(const Graph& student, const OpenModel& open, int64_t starting_epoch, Problems& problems) = 0;
+  /// At the beginning of every epoch, active or not, before any policy acts.
+  virtual void before_epoch(train::State&) {}
+  /// Replaces state.loss and adds to state.loss_terms.
+  virtual void before_backward_pass(train::State& state) = 0;
+  virtual train::Memory save() const { return {}; }
+  virtual void load(const train::Memory&) {}
+};
+const Registry<Distiller>& distillers();
+
+}  // namespace compress::distill

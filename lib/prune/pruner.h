@@ -1,0 +1,54 @@
+#pragma once
+
+#include "core/registry.h"
+#include "core/settings.h"
+#include "graph/graph.h"
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace compress::prune {
+
+/// When a pruner is asked for masks.
+struct Moment {
+  int64_t index = 0, count = 1;  ///< which of the window's active epochs this is, and how many there are
+  int64_t epoch = 0;
+  int64_t step = 0;  ///< mini-batches since the start of training
+  uint64_t seed = 0;
+};
+
+/// Decides which weights (or structures) stay. One file and one line in pruners.def each; Distiller's names and
+/// arguments.
+class Pruner {
+public:
+  virtual ~Pruner() = default;
+  virtual void declare(Settings& settings) = 0;
+  /// Contradictions among arguments, and windows it cannot work with.
+  virtual void check(const Moment&) const {}
+  /// Replaces the levels it was declared with (a policy's `levels`), before bind(). False: it has none.
+  virtual bool set_levels(const std::map<std::string, double>&) { return false; }
+  /// Resolves names and patterns against the graph and checks shapes; problems name the parameter and the nearest one.
+  virtual void bind(const Graph& graph, Problems& problems) = 0;
+  /// The parameters it prunes, after bind().
+  virtual const std::vector<std::string>& parameters() const = 0;
+  /// Writes the masks (0/1 tensors) of its parameters into the graph; does not touch the values.
+  virtual void set_masks(Graph& graph, const Moment& moment) = 0;
+  /// Follows renames, removals and slices.
+  virtual void apply(const Changes& changes) = 0;
+  /// State that matters for a resume: what bind() found and later edits changed, leader maps.
+  virtual nlohmann::json save() const = 0;
+  virtual void load(const nlohmann::json& state) = 0;
+};
+const Registry<Pruner>& pruners();
+
+/// Gives a parameter a mask of 0 and 1 (its value's shape and memory format; undefined: none).
+void set_mask(Graph& graph, const std::string& parameter, const at::Tensor& mask);
+
+/// Multiplies a parameter's value by its mask, in place; nothing when it has none.
+void apply_mask(Graph& graph, const Parameter& parameter);
+
+}  // namespace compress::prune

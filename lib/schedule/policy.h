@@ -1,0 +1,62 @@
+#pragma once
+
+#include "core/error.h"
+#include "distill/distiller.h"
+#include "train/hook.h"
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace compress::schedule {
+
+/// The epochs in which a policy is active, from either of Distiller's spellings: a list of epochs, or starting_epoch,
+/// ending_epoch (exclusive) and frequency.
+struct Window {
+  std::vector<int64_t> epochs;  ///< ascending; empty: once, when training has ended
+  int64_t ending_epoch = 0;     ///< as written, else the last epoch + 1; 0: at the end
+
+  static Window range(int64_t starting_epoch, int64_t ending_epoch, int64_t frequency = 1);
+  static Window list(std::vector<int64_t> epochs);
+
+  bool at_end() const { return epochs.empty(); }
+  bool active(int64_t epoch) const;
+  int64_t first_epoch() const { return at_end() ? -1 : epochs.front(); }  ///< -1: at the end
+  int64_t last_epoch() const { return at_end() ? -1 : epochs.back(); }    ///< -1: at the end
+  int64_t count() const { return static_cast<int64_t>(epochs.size()); }
+  /// How many active epochs lie before `epoch`.
+  int64_t index(int64_t epoch) const;
+  /// The last active epoch up to `epoch`; -1 when there is none.
+  int64_t latest(int64_t epoch) const;
+  std::string str() const;  ///< "epochs 0-28 step 2", "epoch 30", "after training"
+};
+
+/// What a policy may need besides the graph when it is bound.
+struct Binding {
+  const distill::OpenModel& open;
+  const std::map<std::string, std::string>& inputs;  ///< graph input -> data field
+};
+
+/// A technique bound to moments of training. The scheduler calls it only in active epochs.
+class Policy : public train::Hook {
+public:
+  Window window;
+  std::string kind;        ///< "pruner", "lr_scheduler", ...
+  std::string instance;    ///< the name in the recipe
+  std::string class_name;  ///< of its component
+  Place place;             ///< of the entry in the recipe
+
+  /// Resolves names against the graph and checks shapes. Called once, before training.
+  virtual void bind(const Graph&, const Binding&, Problems&) {}
+  /// True when it makes the network smaller or coarser; the best checkpoint is chosen when all such policies are done.
+  virtual bool compresses() const { return false; }
+  /// At the beginning of every epoch, active or not, before any policy acts in it.
+  virtual void before_epoch(train::State&) {}
+  /// Another policy changed the graph.
+  virtual void apply(const Changes&) {}
+  /// True for parameters whose weights this policy masks itself, for the forward pass only.
+  virtual bool masks_forward_only(std::string_view) const { return false; }
+};
+
+}  // namespace compress::schedule

@@ -1,0 +1,170 @@
+#include "core/log.h"
+#include "core/text.h"
+#include "schedule/kinds.h"
+
+#include <algorithm>
+#include <optional>
+
+namespace compress::schedule {
+
+namespace {
+
+constexpr std::string_view kUnavailable[] = {"early_exit", "search"};
+constexpr double kMostEpochs = 1e6;
+
+std::vector<std::string> policy_keys() {
+  std::vector<std::string> keys;
+  for (const auto& kind : kinds()) keys.emplace_back(kind.name);
+  keys.insert(keys.end(), {"extension", "epochs", "starting_epoch", "ending_epoch", "frequency"});
+  return keys;
+}
+
+int64_t integer(const Yaml& policy, std::string_view key, int64_t otherwise, double lowest) {
+  const auto* value = policy.find(key);
+  return value ? from_yaml<int64_t>(*value, key, in(lowest, kMostEpochs)) : otherwise;
+}
+
+/// "the last epoch is 7, counting from 0".
+Error beyond_training(const Yaml& policy, std::string_view key, int64_t epoch, int64_t epochs) {
+  const auto* value = policy.find(key);
+  return request_error("epoch {} never comes: training has {} epochs, the last is {}", epoch, epochs, epochs - 1)
+      .at(value ? value->place : policy.place)
+      .hint("raise training.epochs, or start the policy earlier");
+}
+
+Window listed_window(const Yaml& policy, std::optional<int64_t> epochs) {
+  const auto& list = *policy.find("epochs");
+  for (const auto* key : {"starting_epoch", "ending_epoch", "frequency"})
+    if (policy.find(key))
+      throw request_error("'epochs' and '{}' exclude each other", key)
+          .at(policy.key_place(key))
+          .hint("either a list of epochs, or starting_epoch, ending_epoch and frequency");
+  const auto window = Window::list(from_yaml<std::vector<int64_t>>(list, "epochs", in(0, kMostEpochs)));
+  if (window.epochs.empty()) throw request_error("'epochs' is empty: the policy would never be active").at(list.place);
+  if (epochs && window.last_epoch() >= *epochs) throw beyond_training(policy, "epochs", window.last_epoch(), *epochs);
+  return window;
+}
+
+Window range_window(const Yaml& policy, std::optional<int64_t> epochs) {
+  for (const auto* key : {"starting_epoch", "ending_epoch"})
+    if (!policy.find(key))
+      throw request_error("the policy lacks '{}'", key).at(policy.place).hint("or list its epochs: epochs: [0, 5, 10]");
+  const auto start = integer(policy, "starting_epoch", 0, 0), end = integer(policy, "ending_epoch", 0, 1);
+  const auto frequency = integer(policy, "frequency", 1, 1);
+  if (end <= start)
+    throw request_error("'ending_epoch' ({}) must be above 'starting_epoch' ({}); it is exclusive", end, start)
+        .at(policy.find("ending_epoch")->place);
+  if (frequency > end - start)
+    throw request_error("'frequency' ({}) is larger than the policy's {} epochs", frequency, end - start)
+        .at(policy.find("frequency")->place);
+  if (epochs && start >= *epochs) throw beyond_training(policy, "starting_epoch", start, *epochs);
+  auto window = Window::range(start, end, frequency);
+  if (epochs && window.last_epoch() >= *epochs)
+    log::warning("{}: 'ending_epoch' ({}) lies behind the end of training ({} epochs): the policy is cut short",
+                 policy.find("ending_epoch")->place.str(), end, *epochs);
+  return window;
+}
+
+/// The kind of a policy by its one key that names an instance.
+const Kind& kind_of(const Yaml& policy) {
+  const Kind* kind = nullptr;
+  std::string_view first;
+  for (const auto& key : policy.keys) {
+    if (std::ranges::find(kUnavailable, key) != std::end(kUnavailable))
+      throw request_error("policies of kind '{}' are not available in this version", key).at(policy.key_place(key));
+    const auto* found = find_kind(key);
+    if (!found) continue;
+    if (kind)
+      throw request_error("a policy has one instance; here are '{}' and '{}'", first, key)
+          .at(policy.key_place(key))
+          .hint("write two policies");
+    kind = found;
+    first = key;
+  }
+  if (!kind)
+    throw request_error("the policy names no instance")
+        .at(policy.place)
+        .hint("one of " + join_words(policy_keys(), "or") + " is missing");
+  return *kind;
+}
+
+void refuse_unknown_keys(const Yaml& policy, Problems& problems) {
+  const auto known = policy_keys();
+  for (const auto& key : policy.keys) {
+    const bool unavailable = std::ranges::find(kUnavailable, key) != std::end(kUnavailable);
+    if (!unavailable && std::ranges::find(known, key) == known.end())
+      problems.add(
+          request_error("unknown key '{}' in a policy", key).at(policy.key_place(key)).hint(did_you_mean(key, known)));
+  }
+}
+
+/// Instance and arguments: the value behind "pruner:".
+void read_reference(const Yaml& policy, const Kind& kind, Instances& instances, PolicyEntry& entry) {
+  const auto* reference = policy.find(kind.name);
+  if (!reference) reference = policy.find("extension");
+  Settings settings;
+  settings.required("instance_name", entry.instance, fmt::format("one of '{}'", kind.section));
+  entry.args = Yaml::map();
+  entry.args.place = reference->place;
+  settings.optional("args", entry.args, "arguments of the policy");
+  settings.read(*reference, fmt::format("a {} policy", kind.name));
+  auto* instance = instances.find(kind, entry.instance);
+  const auto place = reference->find("instance_name")->place;
+  if (!instance)
+    throw request_error("there is no {} '{}'", kind.name, entry.instance)
+        .at(place)
+        .hint(did_you_mean(entry.instance, instances.names(kind)));
+  instance->used = true;
+  entry.component = *instance->entry;
+  const bool takes_arguments = kind.name == "pruner" || kind.name == "regularizer";
+  if (!takes_arguments && !(entry.args.is_null() || entry.args.items.empty()))
+    throw request_error("the policy of a {} takes no 'args'", kind.name)
+        .at(reference->key_place("args"))
+        .hint("arguments belong to the instance, beside 'class'");
+}
+
+void read_policy(const Yaml& policy,
+                 Instances& instances,
+                 std::optional<int64_t> epochs,
+                 Problems& problems,
+                 std::vector<PolicyEntry>& entries) {
+  if (!policy.is_map()) throw request_error("a policy must be a map, not {}", policy.kind_name()).at(policy.place);
+  refuse_unknown_keys(policy, problems);
+  const auto& kind = kind_of(policy);
+  PolicyEntry entry{.kind = std::string(kind.name), .place = policy.place};
+  const bool found = problems.capture([&] { read_reference(policy, kind, instances, entry); });
+  const bool timed = problems.capture([&] { entry.window = read_window(policy, kind, epochs); });
+  if (!found || !timed) return;
+  problems.capture([&] {
+    entry.class_name = class_of(entry.component, fmt::format("{} '{}'", kind.name, entry.instance));
+    kind.make(entry);
+    entries.push_back(std::move(entry));
+  });
+}
+
+}  // namespace
+
+Window read_window(const Yaml& policy, const Kind& kind, std::optional<int64_t> epochs) {
+  if (policy.find("epochs")) return listed_window(policy, epochs);
+  for (const auto* key : {"starting_epoch", "ending_epoch", "frequency"})
+    if (policy.find(key)) return range_window(policy, epochs);
+  if (kind.may_run_at_end) return {};
+  throw request_error("the policy of a {} needs epochs", kind.name)
+      .at(policy.place)
+      .hint("starting_epoch, ending_epoch and frequency, or a list: epochs: [0, 5]");
+}
+
+std::vector<PolicyEntry>
+read_policies(const Yaml& section, Instances& instances, std::optional<int64_t> epochs, Problems& problems) {
+  std::vector<PolicyEntry> entries;
+  if (section.is_null()) return entries;
+  if (!section.is_sequence()) {
+    problems.add(request_error("'policies' must be a list, not {}", section.kind_name()).at(section.place));
+    return entries;
+  }
+  for (const auto& policy : section.items)
+    problems.capture([&] { read_policy(policy, instances, epochs, problems, entries); });
+  return entries;
+}
+
+}  // namespace compress::schedule

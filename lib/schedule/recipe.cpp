@@ -1,0 +1,223 @@
+#include "schedule/recipe.h"
+
+#include "core/file.h"
+#include "core/log.h"
+#include "core/text.h"
+#include "schedule/kinds.h"
+
+#include <algorithm>
+
+namespace compress::schedule {
+
+namespace {
+
+constexpr int64_t kVersion = 1;
+constexpr const char* kUnavailableSections[] = {"early_exits", "searches"};
+constexpr const char* kPlainSections[] = {"version",  "name",     "model",  "data",
+                                          "training", "policies", "export", "checks"};
+
+std::vector<std::string> section_names() {
+  std::vector<std::string> names(std::begin(kPlainSections), std::end(kPlainSections));
+  for (const auto& kind : kinds()) names.emplace_back(kind.section);
+  names.emplace_back("extensions");
+  names.insert(names.end(), std::begin(kUnavailableSections), std::end(kUnavailableSections));
+  return names;
+}
+
+/// Reads a recipe section by section; what is wrong in one does not hide what is wrong in the next.
+class RecipeReader {
+public:
+  RecipeReader(Recipe& recipe) : recipe_(recipe), root_(recipe.root) {}
+
+  void read() {
+    sections();
+    version();
+    if (const auto* name = root_.find("name"))
+      problems_.capture([&] { recipe_.name = from_yaml<std::string>(*name, "name"); });
+    settings("model", recipe_.model);
+    model();
+    settings("data", recipe_.data);
+    settings("training", recipe_.training);
+    recipe_.training.inputs = recipe_.model.inputs;
+    training();
+    policies();
+    exports();
+    settings("checks", recipe_.checks);
+    raise_in_order();
+  }
+
+private:
+  const Yaml* section(std::string_view name) const {
+    const auto* found = root_.find(name);
+    return found && !found->is_null() ? found : nullptr;
+  }
+
+  template <class Config>
+  void settings(const char* name, Config& config) {
+    const auto* value = section(name);
+    if (!value) return;
+    problems_.capture([&] {
+      if (!value->is_map())
+        throw request_error("section '{}' must be a map, not {}", name, value->kind_name()).at(value->place);
+      Settings declared;
+      config.declare(declared);
+      declared.read(*value, fmt::format("section '{}'", name));
+    });
+  }
+
+  void sections() {
+    const auto known = section_names();
+    for (const auto& key : root_.keys)
+      if (std::ranges::find(known, key) == known.end())
+        problems_.add(
+            request_error("unknown section '{}'", key)
+                .at(root_.key_place(key))
+                .hint(nearest(key, known).empty() ? "sections: " + join_words(known) : did_you_mean(key, known)));
+    for (const auto* name : kUnavailableSections)
+      if (const auto* found = section(name); found && !(found->items.empty() && !found->is_scalar()))
+        problems_.add(request_error("section '{}' is not available in this version", name).at(root_.key_place(name)));
+  }
+
+  void version() {
+    if (const auto* value = section("version"))
+      problems_.capture([&] {
+        const auto number = from_yaml<int64_t>(*value, "version");
+        if (number != kVersion)
+          throw request_error("version {} of recipes is unknown", number)
+              .at(value->place)
+              .hint(fmt::format("this program reads version {}", kVersion));
+      });
+  }
+
+  void model() {
+    const auto& model = recipe_.model;
+    const int sources = !model.arch.empty() + !model.onnx.empty() + !model.run.empty();
+    if (sources > 1)
+      problems_.add(request_error("section 'model' names several sources")
+                        .at(root_.key_place("model"))
+                        .hint("keep one of arch, onnx and run"));
+  }
+
+  void training() {
+    problems_.capture([&] { train::make_optimizer(recipe_.training.optimizer); });
+    problems_.capture([&] { train::make_task(recipe_.training.task, "classification"); });
+  }
+
+  void policies() {
+    auto instances = read_instances(root_, problems_);
+    const auto* list = section("policies");
+    recipe_.policies = read_policies(list ? *list : Yaml{}, instances, recipe_.training.epochs, problems_);
+    one_quantizer();
+    for (const auto& instance : instances.all) {
+      if (instance.used) continue;
+      log::warning("{}: no policy uses {} '{}'", instance.place.str(), instance.kind->name, instance.name);
+      problems_.capture([&] { instance.kind->check(*instance.entry, instance.name); });
+    }
+  }
+
+  void one_quantizer() {
+    const PolicyEntry* first = nullptr;
+    for (const auto& policy : recipe_.policies) {
+      if (policy.kind != "quantizer") continue;
+      if (first)
+        problems_.add(request_error("a network is quantised once, but quantizer '{}' follows '{}'", policy.instance,
+                                    first->instance)
+                          .at(policy.place)
+                          .hint("use overrides in one quantizer"));
+      first = &policy;
+    }
+  }
+
+  void exports() {
+    const auto* value = section("export");
+    if (!value) return;
+    for (const auto& entry : value->is_sequence() ? value->items : std::vector<Yaml>{*value})
+      problems_.capture([&] {
+        if (!entry.is_map())
+          throw request_error("'export' must be a map or a list of maps, not {}", entry.kind_name()).at(entry.place);
+        ExportConfig config;
+        Settings declared;
+        config.declare(declared);
+        declared.read(entry, "section 'export'");
+        if (std::ranges::find(recipe_.exports, config.file, &ExportConfig::file) != recipe_.exports.end())
+          throw request_error("two exports write '{}'", config.file).at(entry.place).hint("give each its own 'file'");
+        recipe_.exports.push_back(std::move(config));
+      });
+  }
+
+  /// In the order of the file; what is wrong in a component that several policies use is said once.
+  void raise_in_order() const {
+    auto errors = problems_.errors();
+    std::ranges::stable_sort(errors, {},
+                             [](const Error& error) { return std::pair(error.place().line, error.place().column); });
+    const auto repeated = std::ranges::unique(errors, {}, &Error::render);
+    errors.erase(repeated.begin(), repeated.end());
+    Problems sorted;
+    for (auto& error : errors) sorted.add(std::move(error));
+    sorted.raise();
+  }
+
+  Recipe& recipe_;
+  const Yaml& root_;
+  Problems problems_;
+};
+
+}  // namespace
+
+Recipe Recipe::parse(Yaml root) {
+  if (!root.is_map()) throw request_error("a recipe is a map of sections, not {}", root.kind_name()).at(root.place);
+  Recipe recipe;
+  recipe.root = std::move(root);
+  RecipeReader(recipe).read();
+  return recipe;
+}
+
+Recipe Recipe::read(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
+  auto root = read_yaml(path);
+  if (root.is_map())
+    for (const auto& assignment : overrides) set_override(root, assignment);
+  auto recipe = parse(std::move(root));
+  if (recipe.name.empty()) recipe.name = path.stem().string();
+  return recipe;
+}
+
+int64_t Recipe::epochs() const {
+  int64_t epochs = 0;
+  for (const auto& policy : policies) epochs = std::max(epochs, policy.window.ending_epoch);
+  return training.epochs.value_or(epochs);
+}
+
+std::string Recipe::hash() const {
+  return checksum(to_text(root));
+}
+
+std::unique_ptr<Scheduler> Recipe::bind(const Graph& graph, const distill::OpenModel& open) const {
+  auto scheduler = std::make_unique<Scheduler>();
+  Problems problems;
+  for (const auto& entry : policies) {
+    auto policy = find_kind(entry.kind)->make(entry);
+    policy->window = entry.window;
+    policy->kind = entry.kind;
+    policy->instance = entry.instance;
+    policy->class_name = entry.class_name;
+    policy->place = entry.place;
+    Problems own;
+    policy->bind(graph, {open, model.inputs}, own);
+    for (const auto& error : own.errors()) problems.add(with_place(error, entry.component));
+    scheduler->add(std::move(policy));
+  }
+  problems.raise();
+  return scheduler;
+}
+
+std::string Recipe::timeline() const {
+  size_t width = 0;
+  for (const auto& policy : policies) width = std::max(width, policy.window.str().size());
+  std::string text;
+  for (const auto& policy : policies)
+    text += fmt::format("{:<{}}  {} {} ({})\n", policy.window.str(), width, policy.kind, policy.instance,
+                        policy.class_name);
+  return text;
+}
+
+}  // namespace compress::schedule

@@ -1,0 +1,39 @@
+#include "schedule/recipe.h"
+
+namespace compress::schedule {
+
+void ModelConfig::declare(Settings& settings) {
+  settings.optional("arch", arch, "network of the zoo (compress list models), with arguments: NAME?key=value");
+  settings.optional("onnx", onnx, "ONNX file");
+  settings.optional("run", run, "run directory of an earlier run");
+  settings.optional("weights", weights, "safetensors or ONNX file to take the parameters from");
+  settings.choice("match", match, {{"strict", std::string("strict")}, {"by_name", std::string("by_name")}},
+                  "strict: the weights' names are the network's; by_name: those in common are taken");
+  settings.optional("inputs", inputs, "graph input -> field of the data");
+}
+
+std::string ModelConfig::spec() const {
+  return !arch.empty() ? arch : !onnx.empty() ? onnx : run;
+}
+
+void ExportConfig::declare(Settings& settings) {
+  settings.choice("format", format, {{"onnx", std::string("onnx")}, {"onnx-qdq", std::string("onnx-qdq")}},
+                  "onnx: as it is; onnx-qdq: integers with QuantizeLinear and DequantizeLinear");
+  settings.optional("file", file, "name of the file in the run directory");
+  settings.optional("opset", opset, "version of ONNX's operator set", in(13, 21));
+}
+
+void ChecksConfig::declare(Settings& settings) {
+  settings.optional("metric_at_least", metric_at_least, "lowest value of metrics on the test split, {top1: 90}");
+  settings.optional("metric_at_most", metric_at_most, "highest value of metrics on the test split, {loss: 0.4}");
+  settings.optional("drop_at_most", drop_at_most,
+                    "most that a metric may lose against the network before compression, {top1: 0.5}");
+  settings.optional("macs_ratio_at_most", macs_ratio_at_most, "share of the multiply-accumulates that may be left",
+                    above(0));
+  settings.optional("parameters_ratio_at_most", parameters_ratio_at_most, "share of the parameters that may be left",
+                    above(0));
+  settings.optional("sparsity_at_least", sparsity_at_least, "percent of the weights that must be zero", in(0, 100));
+  settings.optional("bytes_at_most", bytes_at_most, "size of the first exported file", at_least(1));
+}
+
+}  // namespace compress::schedule

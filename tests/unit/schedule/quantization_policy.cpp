@@ -1,0 +1,53 @@
+#include "unit/schedule/world.h"
+
+#include <catch2/catch.hpp>
+
+using namespace compress;
+using namespace compress::schedule;
+using namespace compress::schedule::test;
+
+namespace {
+
+int64_t quantisers(const Graph& graph) {
+  int64_t count = 0;
+  for (const Node& node : graph.nodes()) count += node.op == "FakeQuantize";
+  return count;
+}
+
+/// The linear layer of World with synthetic data of its shape.
+struct QuantizationWorld : World {
+  QuantizationWorld() {
+    graph = parse_graph("graph g(input: float[N,1,28,28]) -> (output = fc)\nparameter fc.weight: float[10,784]\n"
+                        "flat = Flatten(input)\nfc = Gemm(flat, %fc.weight) transB=1\n");
+    data = data::open_splits({.name = "synthetic_mnist", .limits = {{"train", 64}}}, 1);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("quantisation: a post-training quantiser without epochs acts when training has ended", "[schedule]") {
+  QuantizationWorld world;
+  const auto scheduler = bound("quantizers: {q: {class: PostTrainMinMaxQuantizer, calibration_samples: 32}}\n"
+                               "policies: [{quantizer: {instance_name: q}}]\n",
+                               world.graph);
+  world.begin_epoch(*scheduler, 0);
+  REQUIRE(quantisers(world.graph) == 0);
+  scheduler->on_training_end(world.state);
+  REQUIRE(quantisers(world.graph) >= 2);
+}
+
+TEST_CASE("quantisation: a training quantiser acts once, at the beginning of its first epoch", "[schedule]") {
+  QuantizationWorld world;
+  const auto scheduler =
+      bound("quantizers: {q: {class: QuantAwareTrainRangeLinearQuantizer, bits_activations: 8, bits_weights: 8}}\n"
+            "policies: [{quantizer: {instance_name: q}, starting_epoch: 1, ending_epoch: 3}]\n",
+            world.graph);
+  world.begin_epoch(*scheduler, 0);
+  REQUIRE(quantisers(world.graph) == 0);
+  world.begin_epoch(*scheduler, 1);
+  const auto there = quantisers(world.graph);
+  REQUIRE(there > 0);
+  world.begin_epoch(*scheduler, 2);
+  scheduler->on_training_end(world.state);
+  REQUIRE(quantisers(world.graph) == there);
+}
