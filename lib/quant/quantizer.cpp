@@ -1,0 +1,19 @@
+#include "quant/quantizer.h"
+
+namespace compress::quant {
+
+#define ENTRY(name) extern const Entry<Quantizer> name;
+#include "quant/quantizers.def"
+#undef ENTRY
+
+const Registry<Quantizer>& quantizers() {
+#define ENTRY(name) &name,
+  static constexpr const Entry<Quantizer>* kEntries[] = {
+#include "quant/quantizers.def"
+  };
+#undef ENTRY
+  static constexpr Registry<Quantizer> kRegistry("quantizer", kEntries);
+  return kRegistry;
+}
+
+}  // namespace compress::quant
