@@ -1,0 +1,80 @@
+#include "run/measure.h"
+
+#include "analysis/cost.h"
+#include "run/export.h"
+
+#include <cmath>
+
+namespace compress::run {
+
+namespace {
+
+using nlohmann::json;
+
+/// Bits that a parameter takes once it is deployed: those of the quantiser that reads it, else its element type's.
+int64_t stored_bits(const Graph& graph, const Parameter& parameter) {
+  for (const auto* node : graph.consumers(parameter.name)) {
+    const bool quantised = (node->op == "FakeQuantize" && node->inputs[0] == parameter.name) ||
+                           (node->op == "ConvBatchNormalization" && node->inputs[1] == parameter.name);
+    if (quantised) return node->attributes.integer("bits", 8);
+  }
+  return parameter.value.element_size() * 8;
+}
+
+}  // namespace
+
+Measurement count(const Graph& graph) {
+  const auto cost = analysis::cost(graph);
+  Measurement result{.macs = cost.macs,
+                     .parameters = cost.parameters,
+                     .nonzero = cost.nonzero_parameters,
+                     .sparsity = cost.sparsity(),
+                     .quantized = is_quantized(graph)};
+  for (const auto& parameter : graph.parameters())
+    if (parameter.trainable) result.weight_bytes += (parameter.value.numel() * stored_bits(graph, parameter) + 7) / 8;
+  return result;
+}
+
+Measurement measure(const Graph& graph,
+                    const data::DatasetPtr& dataset,
+                    const std::string& split,
+                    const train::Task& task,
+                    const train::EvaluateOptions& options) {
+  auto result = count(graph);
+  const auto evaluation = train::evaluate(graph, dataset, task, options);
+  result.metrics = evaluation.metrics;
+  result.split = split;
+  result.samples = evaluation.samples;
+  result.images_per_second = evaluation.seconds > 0 ? static_cast<double>(evaluation.samples) / evaluation.seconds : 0;
+  return result;
+}
+
+json to_json(const Measurement& measurement) {
+  json metrics = json::object();
+  for (const auto& [name, value] : measurement.metrics) metrics[name] = value;
+  return {{"metrics", metrics},
+          {"split", measurement.split},
+          {"samples", measurement.samples},
+          {"macs", measurement.macs},
+          {"parameters", measurement.parameters},
+          {"nonzero", measurement.nonzero},
+          {"sparsity", measurement.sparsity},
+          {"weight_bytes", measurement.weight_bytes},
+          {"quantized", measurement.quantized}};
+}
+
+Measurement measurement_from_json(const json& object) {
+  Measurement measurement{.split = object.at("split"),
+                          .samples = object.at("samples"),
+                          .macs = object.at("macs"),
+                          .parameters = object.at("parameters"),
+                          .nonzero = object.at("nonzero"),
+                          .sparsity = object.at("sparsity"),
+                          .weight_bytes = object.at("weight_bytes"),
+                          .quantized = object.at("quantized")};
+  for (const auto& [name, value] : object.at("metrics").items())
+    measurement.metrics.emplace_back(name, value.get<double>());
+  return measurement;
+}
+
+}  // namespace compress::run

@@ -1,0 +1,299 @@
+// The life of a run: prepare (nothing written yet) -> train with checkpoints -> evaluate -> export -> check -> summary.
+#include "run/run.h"
+
+#include "core/file.h"
+#include "core/log.h"
+#include "core/text.h"
+#include "passes/pass.h"
+#include "quant/quantizer.h"
+#include "report/run_directory.h"
+#include "run/checks.h"
+#include "run/export.h"
+#include "run/measure.h"
+#include "run/model.h"
+#include "run/progress.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
+
+#include <chrono>
+
+namespace compress::run {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using nlohmann::json;
+
+/// Everything a run needs, made and checked before anything is written.
+struct Session {
+  schedule::Recipe recipe;
+  Graph graph;
+  data::Splits splits;
+  std::unique_ptr<train::Task> task;
+  std::unique_ptr<train::Optimizer> optimizer;
+  std::unique_ptr<schedule::Scheduler> scheduler;
+  train::EvaluateOptions evaluation;
+  int64_t epochs = 0;
+};
+
+void check_exports(const schedule::Recipe& recipe) {
+  const auto* quantizers = recipe.root.find("quantizers");
+  const bool quantizes = quantizers && quantizers->is_map() && !quantizers->items.empty();
+  for (const auto& config : recipe.exports) {
+    if (config.format == "onnx" && quantizes)
+      throw request_error("the recipe quantises, but exports the floating-point format 'onnx'")
+          .hint("use 'format: onnx-qdq'");
+    if (config.format == "onnx-qdq" && !quantizes && recipe.has_model() && recipe.model.run.empty())
+      throw request_error("the recipe exports 'onnx-qdq', but has no quantizer")
+          .hint("use 'format: onnx', or add a quantizer");
+  }
+}
+
+void require(const schedule::Recipe& recipe) {
+  if (!recipe.has_model())
+    throw request_error("the recipe names no model")
+        .hint("add 'model: {arch: lenet5}' (or onnx:, run:), or give --model");
+  if (!recipe.has_data())
+    throw request_error("the recipe names no data").hint("add 'data: {name: fashion_mnist}', or give --data");
+}
+
+Session prepare(const schedule::Recipe& recipe, const distill::OpenModel& open) {
+  require(recipe);
+  check_exports(recipe);
+  Session session{.recipe = recipe, .graph = run::open_model(recipe.model, open)};
+  auto& config = session.recipe;
+  const auto device = train::parse_device(config.training.device);
+  follow_normalization(session.graph, config.data);
+  session.scheduler = config.bind(session.graph, open);
+  session.splits = data::open_splits(config.data, static_cast<uint64_t>(config.training.seed));
+  note_normalization(session.graph, session.splits);
+  session.graph.metadata["recipe.hash"] = config.hash();
+  session.task = train::make_task(config.training.task, session.splits.info.task);
+  session.task->bind(session.graph, session.splits.train->fields());
+  train::match_inputs(session.graph, session.splits.train->fields(), config.model.inputs);
+  session.optimizer = train::make_optimizer(config.training.optimizer);
+  session.evaluation = {.batch_size = config.data.batch_size, .device = device, .inputs = config.model.inputs};
+  config.training.inputs = config.model.inputs;
+  session.epochs = config.epochs();
+  return session;
+}
+
+json metrics_json(const train::Metrics& metrics) {
+  json object = json::object();
+  for (const auto& [name, value] : metrics) object[name] = value;
+  return object;
+}
+
+/// Trains with a checkpoint after every epoch and keeps track of the best one.
+class Training {
+public:
+  Training(Session& session, const report::RunDirectory& directory)
+      : session_(session), directory_(directory), trainer_(session.graph,
+                                                           session.splits,
+                                                           *session.task,
+                                                           *session.optimizer,
+                                                           *session.scheduler,
+                                                           session.recipe.training,
+                                                           session.epochs,
+                                                           session.recipe.data.batch_size,
+                                                           session.recipe.data.prefetch),
+        files_(directory, session.recipe.hash(), *session.scheduler, *session.optimizer) {
+    trainer_.after_epoch = [this](const train::State& state) { after_epoch(state); };
+  }
+
+  void start() {
+    measure_baseline(0);
+    files_.save(session_.graph, progress_);
+  }
+
+  void resume() {
+    files_.load(session_.graph, progress_);
+    directory_.rewind_metrics(progress_.next_epoch);
+    log::info("[run] going on with epoch {} of {}", progress_.next_epoch + 1, session_.epochs);
+  }
+
+  void run() {
+    if (progress_.next_epoch >= session_.epochs) take_best();
+    trainer_.run(progress_.next_epoch);
+  }
+
+  const RunProgress& progress() const { return progress_; }
+
+private:
+  /// The baseline is the model just before the first compressing policy acts.
+  void measure_baseline(int64_t next_epoch) {
+    if (!progress_.baseline.is_null() || next_epoch < session_.scheduler->first_compressing_epoch(session_.epochs))
+      return;
+    auto options = session_.evaluation;
+    options.title = "baseline";
+    const auto baseline = measure(session_.graph, session_.splits.test, "test", *session_.task, options);
+    progress_.baseline = to_json(baseline);
+    log::info("[run] baseline: {}", metrics_json(baseline.metrics).dump());
+  }
+
+  void after_epoch(const train::State& state) {
+    note_metrics(state);
+    note_best(state);
+    progress_.next_epoch = state.epoch + 1;
+    measure_baseline(progress_.next_epoch);
+    files_.save(session_.graph, progress_);
+    if (progress_.next_epoch == session_.epochs) take_best();
+  }
+
+  void note_metrics(const train::State& state) {
+    const auto counts = count(session_.graph);
+    directory_.append_metrics({{"epoch", state.epoch},
+                               {"lr", state.optimizer.lr()},
+                               {"training", metrics_json(state.training)},
+                               {"validation", metrics_json(state.validation)},
+                               {"sparsity", counts.sparsity},
+                               {"nonzero_parameters", counts.nonzero},
+                               {"macs", counts.macs}});
+    std::string text;
+    for (const auto& [name, value] : state.validation) text += fmt::format("  {} {:.4g}", name, value);
+    log::info("[train] epoch {}/{}  loss {:.4f}  validation:{}  sparsity {:.1f} %", state.epoch + 1, state.epochs,
+              train::metric(state.training, "loss"), text, counts.sparsity);
+  }
+
+  void note_best(const train::State& state) {
+    const double value = train::metric(state.validation, session_.task->main_metric());
+    if (std::isnan(value) || state.epoch < session_.scheduler->first_settled_epoch()) return;
+    const bool better = progress_.best_epoch < 0 || (session_.task->higher_is_better() ? value > progress_.best_value
+                                                                                       : value < progress_.best_value);
+    if (!better) return;
+    progress_.best_epoch = state.epoch;
+    progress_.best_value = value;
+    files_.save_best(session_.graph);
+  }
+
+  /// Training ends with the weights of the best epoch (they have the last epoch's structure: all compressing policies
+  /// have ended).
+  void take_best() {
+    if (progress_.best_epoch < 0 || progress_.best_epoch == session_.epochs - 1) return;
+    const at::NoGradGuard no_grad;
+    const auto best = files_.load_best();
+    for (const auto& parameter : best.parameters()) session_.graph.writable(parameter.name).copy_(parameter.value);
+    log::info("[run] taking the weights of epoch {} ({} {:.4g} on validation)", progress_.best_epoch + 1,
+              session_.task->main_metric(), progress_.best_value);
+  }
+
+  Session& session_;
+  const report::RunDirectory& directory_;
+  train::Trainer trainer_;
+  ProgressStore files_;
+  RunProgress progress_;
+};
+
+std::vector<int64_t>
+export_files(const Session& session, const Graph& graph, const report::RunDirectory& directory, json& rows) {
+  std::vector<int64_t> sizes;
+  for (const auto& config : session.recipe.exports) {
+    const auto path = directory.file(config.file);
+    sizes.push_back(export_model(graph, config, path));
+    rows.push_back(
+        {{"file", path.string()}, {"format", config.format}, {"opset", config.opset}, {"bytes", sizes.back()}});
+  }
+  return sizes;
+}
+
+json ratios(const Measurement& before, const Measurement& after) {
+  const auto ratio = [](int64_t a, int64_t b) {
+    return b == 0 ? 0.0 : static_cast<double>(a) / static_cast<double>(b);
+  };
+  return {{"macs", ratio(after.macs, before.macs)},
+          {"parameters", ratio(after.parameters, before.parameters)},
+          {"nonzero", ratio(after.nonzero, before.nonzero)},
+          {"weight_bytes", ratio(after.weight_bytes, before.weight_bytes)}};
+}
+
+json summary(const Session& session, const RunProgress& progress, const RunOptions& options) {
+  const auto& recipe = session.recipe;
+  const auto size = [](const data::DatasetPtr& dataset) { return dataset ? dataset->size() : int64_t{0}; };
+  json object = json::object();
+  object["name"] = recipe.name;
+  object["command"] = options.command;
+  object["model"] = recipe.model.spec();
+  object["recipe_hash"] = recipe.hash();
+  object["seed"] = recipe.training.seed;
+  object["epochs"] = session.epochs;
+  object["device"] = recipe.training.device;
+  object["threads"] = at::get_num_threads();
+  object["data"] = {{"name", recipe.data.name},
+                    {"train", size(session.splits.train)},
+                    {"validation", size(session.splits.validation)},
+                    {"test", size(session.splits.test)}};
+  object["baseline"] = progress.baseline;
+  object["best_epoch"] = progress.best_epoch;
+  return object;
+}
+
+Outcome conclude(Session& session,
+                 const report::RunDirectory& directory,
+                 const RunProgress& progress,
+                 const RunOptions& options,
+                 double seconds) {
+  quant::finish(session.graph);
+  auto evaluation = session.evaluation;
+  evaluation.title = "test";
+  const auto baseline = measurement_from_json(progress.baseline);
+  const auto result = measure(session.graph, session.splits.test, "test", *session.task, evaluation);
+  ProgressStore::save_final(directory, session.graph);
+  Outcome outcome{.directory = directory.path()};
+  auto exports = json::array();
+  const auto sizes = export_files(session, session.graph, directory, exports);
+  outcome.failed_checks = failed_checks(session.recipe.checks, baseline, result, sizes);
+  outcome.summary = summary(session, progress, options);
+  outcome.summary["result"] = to_json(result);
+  outcome.summary["ratio"] = ratios(baseline, result);
+  outcome.summary["exports"] = exports;
+  outcome.summary["failed_checks"] = outcome.failed_checks;
+  outcome.summary["seconds"] = seconds;
+  directory.write_summary(outcome.summary);
+  return outcome;
+}
+
+/// An interrupted run says how to go on.
+template <class Body>
+Outcome with_resume_hint(const report::RunDirectory& directory, Body&& body) {
+  try {
+    return body();
+  } catch (Error& error) {
+    if (error.fault() == Fault::interrupted)
+      error.hint("go on with: compress run --resume " + directory.path().string());
+    throw;
+  }
+}
+
+}  // namespace
+
+Outcome run_recipe(const schedule::Recipe& recipe, const RunOptions& options) {
+  const auto start = Clock::now();
+  train::set_threads(recipe.training.threads);
+  auto session = prepare(recipe, options.open_model);
+  const auto directory =
+      options.resume ? report::RunDirectory::open(options.out) : report::RunDirectory::create(options.out, recipe.name);
+  if (!options.resume) write_file(directory.recipe(), to_text(recipe.root));
+  log::open_file(directory.file("log.txt"));
+  log::info("[run] {} -> {}", recipe.name, directory.path().string());
+  Training training(session, directory);
+  const auto doing = fmt::format("running '{}' in {}", recipe.name, directory.path().string());
+  return with_resume_hint(directory, [&] {
+    return within(doing, [&] {
+      options.resume ? training.resume() : training.start();
+      training.run();
+      return conclude(session, directory, training.progress(), options,
+                      std::chrono::duration<double>(Clock::now() - start).count());
+    });
+  });
+}
+
+std::string describe(const schedule::Recipe& recipe, const distill::OpenModel& open) {
+  check_exports(recipe);
+  if (!recipe.has_model()) return recipe.timeline();
+  auto graph = run::open_model(recipe.model, open);
+  const auto scheduler = recipe.bind(graph, open);
+  return recipe.timeline();
+}
+
+}  // namespace compress::run

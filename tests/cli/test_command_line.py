@@ -1,0 +1,121 @@
+"""The command line as a user meets it: help, typos, listings, JSON, exit status."""
+import json
+import sys
+import unittest
+
+sys.path.insert(0, str(__import__('pathlib').Path(__file__).resolve().parents[1]))
+from support.binary import Case, compress  # noqa: E402
+
+COMMANDS = 'apply check eval explain export list run summary'.split()
+KINDS = 'models datasets operators passes pruners regularizers quantizers distillers optimizers lr_schedulers tasks'.split()
+
+
+class CommandLine(Case):
+    def test_help_names_every_command_and_shows_examples(self):
+        text = self.run_ok('--help').stdout
+        for command in COMMANDS:
+            self.assertIn(f'  {command} ', text)
+        self.assertIn('Examples:', text)
+
+    def test_every_command_has_help_with_an_example(self):
+        for command in COMMANDS:
+            text = self.run_ok(command, '--help').stdout
+            self.assertIn(f'Example:\n  compress {command}', text)
+
+    def test_a_misspelt_command_names_the_nearest(self):
+        self.fails(2, "unknown command 'sumary'", "did you mean 'summary'?", args=('sumary',))
+
+    def test_an_unknown_flag_points_to_the_help(self):
+        self.fails(2, '--bits', "see 'compress eval --help'", args=('eval', 'lenet5', '--data', 'synthetic_mnist', '--bits', '3'))
+
+    def test_no_command_is_an_error(self):
+        self.fails(2, 'error:', args=())
+
+    def test_every_kind_is_listed(self):
+        for kind in KINDS:
+            rows = self.run_json('list', kind)[kind]
+            self.assertTrue(rows)
+            for row in rows:
+                self.assertTrue(row['description'], row['name'])
+
+    def test_list_of_an_unknown_kind(self):
+        self.fails(2, "'pruner'", "did you mean 'pruners'?", args=('list', 'pruner'))
+
+    def test_explain_shows_arguments_and_a_schema(self):
+        text = self.run_ok('explain', 'AutomatedGradualPruner').stdout
+        self.assertIn('final_sparsity', text)
+        schema = self.run_json('explain', 'AutomatedGradualPruner')['schema']
+        self.assertIn('final_sparsity', schema['properties'])
+        self.assertIn('weights', schema['required'])
+
+    def test_explain_of_an_unknown_class(self):
+        self.fails(2, "did you mean 'AutomatedGradualPruner'?", args=('explain', 'AutomaticGradualPruner'))
+
+    def test_summaries_of_a_zoo_network(self):
+        compute = self.run_json('summary', 'simplenet_cifar', '--what', 'compute')
+        self.assertEqual([row['MACs'] for row in compute['rows'] if row['MACs']], [352800, 240000, 48000, 10080, 840])
+        resnet = self.run_json('summary', 'resnet20_cifar', '--what', 'compute')
+        self.assertEqual(resnet['total_macs'], 40813184)
+        for what in ('sparsity', 'model', 'groups'):
+            self.assertTrue(self.run_ok('summary', 'resnet20_cifar', '--what', what).stdout)
+
+    def test_summary_of_an_unknown_kind(self):
+        self.fails(2, "'sparsety'", "did you mean 'sparsity'?", args=('summary', 'lenet5', '--what', 'sparsety'))
+
+    def test_summary_into_a_file(self):
+        self.run_ok('summary', 'lenet5', '--what', 'sparsity', '--output', self.folder / 'sparsity.csv')
+        self.assertIn('conv1.weight', (self.folder / 'sparsity.csv').read_text())
+
+    def test_model_arguments(self):
+        self.assertIn('fc2.weight: float[7,500]', self.run_ok('summary', 'lenet5?classes=7', '--what', 'model').stdout)
+        self.fails(2, "'clases'", "did you mean 'classes'?", args=('summary', 'lenet5?clases=7'))
+
+    def test_eval_prints_json_for_machines(self):
+        result = self.run_json('eval', 'lenet5', '--data', 'synthetic_mnist', '--limit', '100')
+        self.assertEqual(result['samples'], 100)
+        for key in ('top1', 'top5', 'loss', 'images_per_second'):
+            self.assertIn(key, result)
+
+    def test_eval_with_a_model_that_does_not_fit_the_data(self):
+        self.fails(2, '3', '28', args=('eval', 'resnet20_cifar', '--data', 'synthetic_mnist'))
+
+    def test_eval_of_an_unknown_split(self):
+        self.fails(2, "unknown split 'tset'", args=('eval', 'lenet5', '--data', 'synthetic_mnist', '--split', 'tset'))
+
+    def test_unknown_data_set(self):
+        self.fails(2, "'cifar'", 'cifar10', args=('eval', 'lenet5', '--data', 'cifar'))
+
+    def test_missing_data_names_the_folder(self):
+        self.fails(2, str(self.folder), args=('eval', 'resnet20_cifar', '--data', f'cifar10:{self.folder}'))
+
+    def test_cuda_that_is_not_there(self):
+        done = compress('eval', 'lenet5', '--data', 'synthetic_mnist', '--limit', '10', '--device', 'cuda')
+        if done.returncode != 0:
+            self.assertEqual(done.returncode, 2)
+            self.assertIn('cuda', done.stderr)
+
+    def test_export_and_apply_write_models_that_import_again(self):
+        self.run_ok('export', 'resnet20_cifar', '--output', self.folder / 'a.onnx')
+        self.run_ok('apply', self.folder / 'a.onnx', '--pass', 'fold_batchnorm', '--output', self.folder / 'b.onnx')
+        text = self.run_ok('summary', self.folder / 'b.onnx', '--what', 'model').stdout
+        self.assertNotIn('BatchNormalization', text)
+        self.assertIn('layer1.0.conv1 = Conv', text)
+
+    def test_export_to_a_place_that_cannot_be_written(self):
+        self.fails(3, 'nowhere', args=('export', 'lenet5', '--output', self.folder / 'nowhere/a.onnx'))
+
+    def test_float_network_has_no_integers_to_export(self):
+        self.fails(2, 'not', 'quantise', args=('export', 'lenet5', '--format', 'onnx-qdq', '--output', self.folder / 'a.onnx'))
+        self.assertEqual(list(self.folder.iterdir()), [])
+
+    def test_broken_onnx_files(self):
+        self.run_ok('export', 'lenet5', '--output', self.folder / 'a.onnx')
+        whole = (self.folder / 'a.onnx').read_bytes()
+        for name, content in (('cut', whole[:1000]), ('garbage', b'garbage' * 100), ('empty', b'')):
+            path = self.folder / f'{name}.onnx'
+            path.write_bytes(content)
+            self.fails(2, f'{name}.onnx', args=('summary', path))
+
+
+if __name__ == '__main__':
+    unittest.main()

@@ -1,0 +1,94 @@
+// compress eval M --data D: metrics of a model on a split.
+#include "command.h"
+#include "core/text.h"
+#include "run/measure.h"
+#include "run/model.h"
+
+namespace compress::tools {
+
+namespace {
+
+struct Flags {
+  std::string model, data, split = "test", device = "cpu", task;
+  int64_t limit = 0, batch_size = 128, threads = 0, seed = 1;
+  std::vector<std::string> overrides;
+};
+
+data::DataConfig data_config(const Flags& flags) {
+  auto root = Yaml::map();
+  root.set("data", Yaml::map());
+  for (const auto& assignment : flags.overrides) set_override(root, assignment);
+  data::DataConfig config;
+  config.batch_size = flags.batch_size;
+  if (flags.limit > 0) config.limits[flags.split] = flags.limit;
+  config.set_source(flags.data);
+  Settings settings;
+  config.declare(settings);
+  if (root.keys.size() > 1)
+    throw request_error("--set of eval knows the section 'data' only, not '{}'",
+                        root.keys[root.keys[0] == "data" ? 1 : 0]);
+  auto section = *root.find("data");
+  if (!section.find("name")) section.set("name", Yaml::scalar(config.name, true));
+  settings.read(section, "data");
+  return config;
+}
+
+const data::DatasetPtr& split_of(const data::Splits& splits, const std::string& name) {
+  if (name == "test") return splits.test;
+  if (name == "train") return splits.calibration;
+  if (name == "validation") {
+    if (!splits.validation) throw request_error("there is no validation split: data.validation_split is 0");
+    return splits.validation;
+  }
+  throw request_error("unknown split '{}'", name).hint("train, validation or test");
+}
+
+void eval(const Flags& flags) {
+  const auto graph = open_model(flags.model);
+  auto config = data_config(flags);
+  run::follow_normalization(graph, config);
+  train::set_threads(flags.threads);
+  const auto splits = data::open_splits(config, static_cast<uint64_t>(flags.seed));
+  const auto task = train::tasks().make(flags.task.empty() ? splits.info.task : flags.task);
+  task->bind(graph, splits.test->fields());
+  const auto result = run::measure(
+      graph, split_of(splits, flags.split), flags.split, *task,
+      {.batch_size = config.batch_size, .device = train::parse_device(flags.device), .title = flags.split});
+  nlohmann::json object;
+  Table table({"Metric", "Value"});
+  for (const auto& [name, value] : result.metrics) {
+    object[name] = value;
+    table.row({name, fmt::format("{:.4f}", value)});
+  }
+  object["samples"] = result.samples;
+  object["images_per_second"] = result.images_per_second;
+  object["split"] = flags.split;
+  table.row({"samples", with_commas(result.samples)});
+  table.row({"images per second", fmt::format("{:.0f}", result.images_per_second)});
+  print(object, table.str());
+}
+
+std::function<void()> add(CLI::App& app) {
+  auto flags = std::make_shared<Flags>();
+  app.add_option("model", flags->model, kModelHelp)->required();
+  app.add_option("--data", flags->data, kDataHelp)->required();
+  app.add_option("--split", flags->split, "train, validation or test");
+  app.add_option("--limit", flags->limit, "at most so many samples")->check(CLI::PositiveNumber);
+  app.add_option("--batch-size", flags->batch_size, "samples a batch")->check(CLI::PositiveNumber);
+  app.add_option("--device", flags->device, "cpu, cuda or cuda:N");
+  app.add_option("--task", flags->task, "task (compress list tasks); the data set's by default");
+  app.add_option("--threads", flags->threads, "threads; 0: one a core")->check(CLI::NonNegativeNumber);
+  app.add_option("--seed", flags->seed, "which samples form the validation split");
+  app.add_option("--set", flags->overrides,
+                 "override a value of the data section: --set data.normalize.mean=[0.5,0.5,0.5]")
+      ->allow_extra_args(false);
+  return [flags] { eval(*flags); };
+}
+
+}  // namespace
+
+extern const Command eval_command;
+const Command eval_command{"eval", "metrics of a model on a data set",
+                           "compress eval model.onnx --data cifar10:DIR --split test --json", add};
+
+}  // namespace compress::tools

@@ -1,0 +1,38 @@
+// compress export M: a model as an ONNX file.
+#include "run/export.h"
+
+#include "command.h"
+
+namespace compress::tools {
+
+namespace {
+
+struct Flags {
+  std::string model;
+  schedule::ExportConfig config;
+};
+
+void export_file(const Flags& flags) {
+  const auto graph = open_model(flags.model);
+  const auto bytes = run::export_model(graph, flags.config, flags.config.file);
+  print({{"file", flags.config.file}, {"format", flags.config.format}, {"bytes", bytes}},
+        fmt::format("wrote {} ({}, {})\n", flags.config.file, flags.config.format, human_bytes(bytes)));
+}
+
+std::function<void()> add(CLI::App& app) {
+  auto flags = std::make_shared<Flags>();
+  app.add_option("model", flags->model, kModelHelp)->required();
+  app.add_option("-o,--output", flags->config.file, "file to write")->required();
+  app.add_option("--format", flags->config.format,
+                 "onnx (floating point) or onnx-qdq (integers with QuantizeLinear/DequantizeLinear)");
+  app.add_option("--opset", flags->config.opset, "ONNX opset, 13 to 21");
+  return [flags] { export_file(*flags); };
+}
+
+}  // namespace
+
+extern const Command export_command;
+const Command export_command{"export", "write a model as an ONNX file",
+                             "compress export runs/lenet5 --format onnx-qdq --output lenet5.onnx", add};
+
+}  // namespace compress::tools
