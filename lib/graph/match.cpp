@@ -7,8 +7,7 @@
 
 namespace compress {
 
-namespace {
-
+// Not in the unnamed namespace below, since Pattern::Impl holds them.
 struct PatternInput {
   enum class Kind { node, parameter, any, absent };
   Kind kind = Kind::any;
@@ -22,6 +21,8 @@ struct PatternNode {
   std::vector<PatternInput> inputs;
   Attributes attributes;
 };
+
+namespace {
 
 PatternInput parse_input(Scanner& scanner, const std::vector<PatternNode>& above) {
   PatternInput input;

@@ -1,8 +1,8 @@
 #include "graph/select.h"
 
-#include <algorithm>
-
 #include "core/text.h"
+
+#include <algorithm>
 
 namespace compress {
 
@@ -34,16 +34,19 @@ std::vector<std::string> select_parameters(const Graph& graph, std::string_view 
     throw request_error("parameter '{}' is not trained: it holds statistics or constants", word);
   }
   const auto known = trainable_names(graph);
-  if (!is_glob(name)) throw request_error("'{}' has no parameter '{}'", graph.name, word).hint(did_you_mean(name, known));
+  if (!is_glob(name))
+    throw request_error("'{}' has no parameter '{}'", graph.name, word).hint(did_you_mean(name, known));
   std::vector<std::string> found;
   for (const auto& candidate : known)
     if (glob_match(name, candidate)) found.push_back(candidate);
   if (found.empty())
-    throw request_error("the pattern '{}' matches no parameter of '{}'", word, graph.name).hint(did_you_mean(name, known));
+    throw request_error("the pattern '{}' matches no parameter of '{}'", word, graph.name)
+        .hint(did_you_mean(name, known));
   return found;
 }
 
-std::vector<std::string> select_parameters(const Graph& graph, const std::vector<std::string>& words, Problems& problems) {
+std::vector<std::string>
+select_parameters(const Graph& graph, const std::vector<std::string>& words, Problems& problems) {
   std::vector<std::string> names;
   for (const auto& word : words)
     problems.capture([&] {

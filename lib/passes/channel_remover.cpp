@@ -3,6 +3,8 @@
 namespace compress::passes {
 
 extern const Entry<Pass> channel_remover;
-const Entry<Pass> channel_remover{"ChannelRemover", "removes filters whose channels the next layer ignores (Distiller's name for thin)", [] { return make_remover(Removal::channels); }};
+const Entry<Pass> channel_remover{"ChannelRemover",
+                                  "removes filters whose channels the next layer ignores (Distiller's name for thin)",
+                                  [] { return make_remover(Removal::channels); }};
 
 }  // namespace compress::passes

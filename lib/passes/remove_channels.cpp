@@ -12,9 +12,9 @@ using analysis::CoupledChannels;
 using ops::Atom;
 using ops::Atoms;
 
-class Removal {
+class ChannelRemoval {
 public:
-  Removal(Graph& graph, const CoupledChannels& channels, const std::vector<bool>& removed)
+  ChannelRemoval(Graph& graph, const CoupledChannels& channels, const std::vector<bool>& removed)
       : graph_(graph), channels_(channels), kept_(removed.size()) {
     std::transform(removed.begin(), removed.end(), kept_.begin(), std::logical_not{});
   }
@@ -78,7 +78,7 @@ private:
 }  // namespace
 
 Changes remove_channels(Graph& graph, const CoupledChannels& channels, const std::vector<bool>& removed) {
-  return Removal(graph, channels, removed).run();
+  return ChannelRemoval(graph, channels, removed).run();
 }
 
 }  // namespace compress::passes

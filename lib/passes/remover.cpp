@@ -10,7 +10,9 @@ public:
 
   void declare(Settings& settings) override {
     settings.choice("thinning_func_str", removal_,
-                    {{"remove_filters", Removal::filters}, {"remove_channels", Removal::channels}, {"contract_model", Removal::both}},
+                    {{"remove_filters", Removal::filters},
+                     {"remove_channels", Removal::channels},
+                     {"contract_model", Removal::both}},
                     "what is looked for: zero filters, filters that nobody reads, or both");
     settings.ignored("arch", "the network is known");
     settings.ignored("dataset", "the network's input shape is known");
@@ -32,6 +34,8 @@ private:
 
 }  // namespace
 
-std::unique_ptr<Pass> make_remover(Removal removal) { return std::make_unique<Remover>(removal); }
+std::unique_ptr<Pass> make_remover(Removal removal) {
+  return std::make_unique<Remover>(removal);
+}
 
 }  // namespace compress::passes
