@@ -53,7 +53,8 @@ private:
   void take_bias(DraftNode& gemm) {
     if (draft_.readers(gemm.outputs[0]) != 1) return;
     const auto add = std::ranges::find_if(draft_.nodes, [&](const DraftNode& node) {
-      return node.op == "Add" && (node.inputs[0] == gemm.outputs[0] || node.inputs[1] == gemm.outputs[0]);
+      return node.op == "Add" && !node.inputs.empty() &&
+             (node.inputs[0] == gemm.outputs[0] || node.inputs[1] == gemm.outputs[0]);
     });
     if (add == draft_.nodes.end()) return;
     const auto bias = add->inputs[0] == gemm.outputs[0] ? add->inputs[1] : add->inputs[0];

@@ -80,16 +80,16 @@ void check_removal(const OpExample& example, const Node& node, const Followed& f
 TEST_CASE("every operator states every facet", "[ops][contract]") {
   for (const auto* op : all_ops()) {
     INFO(op->name);
-    CHECK_FALSE(op->doc.empty());
-    CHECK(op->kernel);
-    CHECK(op->infer);
-    CHECK(op->macs);
-    CHECK(op->channels);
-    CHECK(op->resize);
-    CHECK((op->quantization != Quantization::weighted || (op->weight_input > 0 && op->weight_axis)));
-    CHECK(std::ranges::is_sorted(op->constant_inputs, {}, &ConstantInput::index));
+    REQUIRE_FALSE(op->doc.empty());
+    REQUIRE(op->kernel);
+    REQUIRE(op->infer);
+    REQUIRE(op->macs);
+    REQUIRE(op->channels);
+    REQUIRE(op->resize);
+    REQUIRE((op->quantization != Quantization::weighted || (op->weight_input > 0 && op->weight_axis)));
+    REQUIRE(std::ranges::is_sorted(op->constant_inputs, {}, &ConstantInput::index));
     for (const auto& input : op->constant_inputs)
-      CHECK(std::ranges::find(op->attributes, input.attribute, &AttributeSpec::name) != op->attributes.end());
+      REQUIRE(std::ranges::find(op->attributes, input.attribute, &AttributeSpec::name) != op->attributes.end());
   }
 }
 
@@ -98,7 +98,7 @@ TEST_CASE("every operator has an example", "[ops][contract]") {
   for (const auto& example : op_examples()) seen.insert(node_of(example.text).op);
   for (const auto* op : all_ops()) {
     INFO(op->name);
-    CHECK(seen.contains(std::string(op->name)));
+    REQUIRE(seen.contains(std::string(op->name)));
   }
 }
 
@@ -113,10 +113,10 @@ TEST_CASE("every operator: inferred shapes and types are those of a run", "[ops]
     const auto run = infos_of(run_op(node, example.inputs, example.mode));
     REQUIRE(inferred.size() == run.size());
     for (size_t k = 0; k < run.size(); ++k) {
-      CHECK(inferred[k].shape == run[k].shape);
-      CHECK(inferred[k].type == run[k].type);
+      REQUIRE(inferred[k].shape == run[k].shape);
+      REQUIRE(inferred[k].type == run[k].type);
     }
-    CHECK(op_of(node).macs(node, inputs, inferred) >= 0);
+    REQUIRE(op_of(node).macs(node, inputs, inferred) >= 0);
   }
 }
 
@@ -142,7 +142,7 @@ TEST_CASE("every operator: a channel that goes takes along what belongs to it an
       REQUIRE(std::ssize(followed.outputs[k]) == outputs[k].dim());
       for (int64_t axis = 0; axis < outputs[k].dim(); ++axis) {
         const auto& atoms = followed.outputs[k][static_cast<size_t>(axis)];
-        CHECK((atoms.empty() || std::ssize(atoms) == outputs[k].size(axis)));
+        REQUIRE((atoms.empty() || std::ssize(atoms) == outputs[k].size(axis)));
       }
     }
     for (Atom atom = 0; atom < static_cast<Atom>(followed.pool.size()); ++atom) {
@@ -151,7 +151,7 @@ TEST_CASE("every operator: a channel that goes takes along what belongs to it an
       ++removed;
     }
   }
-  CHECK(removed > 200);
+  REQUIRE(removed > 200);
 }
 
 TEST_CASE("docs/operators.md holds the table of operators", "[ops][contract]") {
@@ -164,5 +164,5 @@ TEST_CASE("docs/operators.md holds the table of operators", "[ops][contract]") {
   std::ifstream file(path);
   std::stringstream found;
   found << file.rdbuf();
-  CHECK(found.str() == expected);
+  REQUIRE(found.str() == expected);
 }

@@ -17,7 +17,7 @@ TEST_CASE("every zoo network: thinned = masked, and smaller") {
     Graph thinned = masked.clone();
     passes::run(*passes::passes().make("thin"), "thin", thinned);
     const at::Tensor x = test::random_input(masked, 2, 1);
-    CHECK(test::relative_difference(test::output_of(thinned, x), test::output_of(masked, x)) <= 1e-5);
-    CHECK(analysis::cost(thinned).macs < analysis::cost(masked).macs);
+    REQUIRE(test::relative_difference(test::output_of(thinned, x), test::output_of(masked, x)) <= 1e-5);
+    REQUIRE(analysis::cost(thinned).macs < analysis::cost(masked).macs);
   }
 }

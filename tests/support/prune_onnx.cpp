@@ -26,7 +26,7 @@ Yaml arguments(const Graph& graph) {
   return map;
 }
 
-void prune(Graph& graph) {
+void prune_filters(Graph& graph) {
   const auto pruner = prune::pruners().make("L1RankedStructureParameterPruner");
   Settings settings;
   pruner->declare(settings);
@@ -45,7 +45,7 @@ int main(int argc, char** argv) {
   if (argc != 4) return 2;
   try {
     auto graph = io::import_onnx(argv[1]);
-    prune(graph);
+    prune_filters(graph);
     io::export_onnx(graph, argv[2]);
     const auto before = analysis::cost(graph).macs;
     passes::run(*passes::passes().make("thin"), "thin", graph);

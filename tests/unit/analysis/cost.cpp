@@ -28,23 +28,23 @@ fc = Gemm(flat, %fc.weight) transB=1
 
 TEST_CASE("cost: MACs and weights are those of convolutional and linear layers, for one sample") {
   const auto cost = analysis::cost(small());
-  CHECK(cost.macs == 4 * 8 * 8 * 27 + 2560);
-  CHECK(cost.weights == 108 + 2560);
-  CHECK(cost.nonzero_weights == 81 + 2560);
-  CHECK(cost.sparsity() == Approx(100.0 * 27 / 2668));
-  CHECK(cost.effective_macs == Approx(3 * 8 * 8 * 27 + 2560));
-  CHECK(cost.parameters == 108 + 4 + 2560);
-  CHECK(cost.nonzero_parameters == 81 + 2560);
-  CHECK(cost.bytes == 4 * (108 + 4 + 4 + 2560));
+  REQUIRE(cost.macs == 4 * 8 * 8 * 27 + 2560);
+  REQUIRE(cost.weights == 108 + 2560);
+  REQUIRE(cost.nonzero_weights == 81 + 2560);
+  REQUIRE(cost.sparsity() == Approx(100.0 * 27 / 2668));
+  REQUIRE(cost.effective_macs == Approx(3 * 8 * 8 * 27 + 2560));
+  REQUIRE(cost.parameters == 108 + 4 + 2560);
+  REQUIRE(cost.nonzero_parameters == 81 + 2560);
+  REQUIRE(cost.bytes == 4 * (108 + 4 + 4 + 2560));
 }
 
 TEST_CASE("cost: each node has its shapes and counts") {
   const auto cost = analysis::cost(small());
   REQUIRE(cost.nodes.size() == 4);
-  CHECK(cost.nodes[0].parameters == 112);
-  CHECK(cost.nodes[0].output == Shape{1, 4, 8, 8});
-  CHECK(cost.nodes[1].macs == 0);
-  CHECK_FALSE(cost.nodes[1].weighted);
+  REQUIRE(cost.nodes[0].parameters == 112);
+  REQUIRE(cost.nodes[0].output == Shape{1, 4, 8, 8});
+  REQUIRE(cost.nodes[1].macs == 0);
+  REQUIRE_FALSE(cost.nodes[1].weighted);
 }
 
 TEST_CASE("cost: a tied weight counts once, its MACs each time") {
@@ -54,13 +54,13 @@ a = Gemm(x, %w) transB=1
 b = Gemm(a, %w) transB=1
 )");
   const auto cost = analysis::cost(graph);
-  CHECK(cost.weights == 16);
-  CHECK(cost.macs == 32);
+  REQUIRE(cost.weights == 16);
+  REQUIRE(cost.macs == 32);
 }
 
 TEST_CASE("cost: the compute table has the layers with weights") {
   const auto rows = analysis::compute_table(analysis::cost(small())).rows();
   REQUIRE(rows.size() == 2);
-  CHECK(rows[0] ==
-        std::vector<std::string>{"a", "Conv", "k=(3, 3)", "1x3x8x8", "192", "1x4x8x8", "256", "108", "6,912"});
+  REQUIRE(rows[0] ==
+          std::vector<std::string>{"a", "Conv", "k=(3, 3)", "1x3x8x8", "192", "1x4x8x8", "256", "108", "6,912"});
 }

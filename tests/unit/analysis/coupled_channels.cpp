@@ -47,10 +47,10 @@ pool = GlobalAveragePool(sum)
 flat = Flatten(pool)
 fc = Gemm(flat, %fc.weight) transB=1
 )"));
-  CHECK(lines == Lines{"4: c0.weight/0 c1.weight/1 c2.weight/0 fc.weight/1",
-                       "3: c0.weight/1 [input 'x' of the network]",
-                       "6: c1.weight/0 bn.weight/0 bn.bias/0 bn.mean/0 bn.var/0 c2.weight/1",
-                       "5: fc.weight/0 [output 'fc' of the network]"});
+  REQUIRE(lines == Lines{"4: c0.weight/0 c1.weight/1 c2.weight/0 fc.weight/1",
+                         "3: c0.weight/1 [input 'x' of the network]",
+                         "6: c1.weight/0 bn.weight/0 bn.bias/0 bn.mean/0 bn.var/0 c2.weight/1",
+                         "5: fc.weight/0 [output 'fc' of the network]"});
 }
 
 TEST_CASE("coupled channels: concat keeps the channels of its parts apart") {
@@ -63,17 +63,17 @@ b = Conv(x, %b.weight) kernel_shape=[1,1]
 ab = Concat(a, b) axis=1
 c = Conv(ab, %c.weight) kernel_shape=[1,1]
 )");
-  CHECK(groups_of(graph) == Lines{"2: a.weight/0 c.weight/1", "3: a.weight/1 b.weight/1 [input 'x' of the network]",
-                                  "3: b.weight/0 c.weight/1", "4: c.weight/0 [output 'c' of the network]"});
+  REQUIRE(groups_of(graph) == Lines{"2: a.weight/0 c.weight/1", "3: a.weight/1 b.weight/1 [input 'x' of the network]",
+                                    "3: b.weight/0 c.weight/1", "4: c.weight/0 [output 'c' of the network]"});
   const CoupledChannels channels(graph);
-  CHECK(channels.groups()[2].channels[1].indices == std::vector<std::vector<int64_t>>{{1}, {3}});
+  REQUIRE(channels.groups()[2].channels[1].indices == std::vector<std::vector<int64_t>>{{1}, {3}});
   const auto places = channels.places("c.weight", 1);
-  CHECK(places[3].group == 2);
-  CHECK(places[3].channel == 1);
+  REQUIRE(places[3].group == 2);
+  REQUIRE(places[3].channel == 1);
 }
 
 TEST_CASE("coupled channels: a slice-and-pad shortcut couples only the channels that it carries") {
-  CHECK(groups_of(parse_graph(R"(graph shortcut(x: float[N,3,8,8]) -> (d)
+  REQUIRE(groups_of(parse_graph(R"(graph shortcut(x: float[N,3,8,8]) -> (d)
 parameter a.weight: float[2,3,1,1]
 parameter b.weight: float[4,2,1,1]
 parameter d.weight: float[1,4,1,1]
@@ -88,7 +88,7 @@ d = Conv(c, %d.weight) kernel_shape=[1,1]
 }
 
 TEST_CASE("coupled channels: a depthwise convolution hands its input's channels on") {
-  CHECK(groups_of(parse_graph(R"(graph depthwise(x: float[N,3,8,8]) -> (c)
+  REQUIRE(groups_of(parse_graph(R"(graph depthwise(x: float[N,3,8,8]) -> (c)
 parameter a.weight: float[4,3,1,1]
 parameter b.weight: float[4,1,3,3]
 parameter b.bias: float[4]
@@ -109,13 +109,13 @@ flat = Flatten(a)
 fc = Gemm(flat, %fc.weight) transB=1
 )"));
   const ChannelGroup& group = channels.groups()[0];
-  CHECK(group.member("fc.weight", 1) == 1);
-  CHECK(group.member("fc.weight", 0) == -1);
-  CHECK(group.channels[1].indices == std::vector<std::vector<int64_t>>{{1}, {4, 5, 6, 7}});
+  REQUIRE(group.member("fc.weight", 1) == 1);
+  REQUIRE(group.member("fc.weight", 0) == -1);
+  REQUIRE(group.channels[1].indices == std::vector<std::vector<int64_t>>{{1}, {4, 5, 6, 7}});
 }
 
 TEST_CASE("coupled channels: a tied weight couples all the places where it is read") {
-  CHECK(groups_of(parse_graph(R"(graph tied(x: float[N,3,8,8]) -> (c)
+  REQUIRE(groups_of(parse_graph(R"(graph tied(x: float[N,3,8,8]) -> (c)
 parameter a.weight: float[4,3,1,1]
 parameter b.weight: float[4,4,1,1]
 parameter c.weight: float[1,4,1,1]
@@ -124,7 +124,7 @@ b1 = Conv(a, %b.weight) kernel_shape=[1,1]
 b2 = Conv(b1, %b.weight) kernel_shape=[1,1]
 c = Conv(b2, %c.weight) kernel_shape=[1,1]
 )"))
-            .front() == "4: a.weight/0 b.weight/0 b.weight/1 c.weight/1");
+              .front() == "4: a.weight/0 b.weight/0 b.weight/1 c.weight/1");
 }
 
 TEST_CASE("coupled channels: an operator that cannot be followed blocks the group and is named") {
@@ -135,7 +135,7 @@ a = Gemm(x, %a.weight) transB=1
 s = Softmax(a) axis=1
 b = Gemm(s, %b.weight) transB=1
 )"));
-  CHECK_THAT(lines.front(), Catch::StartsWith("4: a.weight/0") && Catch::Contains("node 's' (Softmax)"));
+  REQUIRE_THAT(lines.front(), Catch::StartsWith("4: a.weight/0") && Catch::Contains("node 's' (Softmax)"));
 }
 
 TEST_CASE("coupled channels: the table says members and what blocks") {
@@ -143,7 +143,7 @@ TEST_CASE("coupled channels: the table says members and what blocks") {
       "graph g(x: float[N,3]) -> (a)\nparameter w: float[4,3]\nparameter b: float[4]\na = Gemm(x, %w, %b) transB=1\n"));
   const auto rows = analysis::groups_table(channels).rows();
   REQUIRE(rows.size() == 2);
-  CHECK(join(rows[0], "|") == "1|4|output 'a' of the network|w:0|1");
-  CHECK(join(rows[1], "|") == "2|3|input 'x' of the network|w:1|0");
+  REQUIRE(join(rows[0], "|") == "1|4|output 'a' of the network|w:0|1");
+  REQUIRE(join(rows[1], "|") == "2|3|input 'x' of the network|w:1|0");
   test::require_error([&] { (void)channels.map("y"); }, "the graph has no value or parameter 'y'");
 }

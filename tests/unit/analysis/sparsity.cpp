@@ -12,14 +12,14 @@ using namespace compress;
 using analysis::sparsity;
 
 TEST_CASE("sparsity: Distiller's test cases") {
-  CHECK(sparsity("zeros", at::zeros({2, 3, 5, 6})).elements == 100);
-  CHECK(sparsity("zeros", at::zeros({2, 3, 5, 6})).filters == 100);
-  CHECK(sparsity("ones", at::ones({12, 43, 4, 6})).elements == 0);
-  CHECK(sparsity("x", at::tensor({1., 2., 0., 4., 0., 1., 2., 0., 4., 0.}).view({2, 5})).elements == Approx(40));
+  REQUIRE(sparsity("zeros", at::zeros({2, 3, 5, 6})).elements == 100);
+  REQUIRE(sparsity("zeros", at::zeros({2, 3, 5, 6})).filters == 100);
+  REQUIRE(sparsity("ones", at::ones({12, 43, 4, 6})).elements == 0);
+  REQUIRE(sparsity("x", at::tensor({1., 2., 0., 4., 0., 1., 2., 0., 4., 0.}).view({2, 5})).elements == Approx(40));
   const auto row = sparsity("y", at::tensor({0., 0., 0., 1., 4., 0., 1., 2., 0., 0., 0., 0.}).view({4, 3}));
-  CHECK(row.elements == Approx(100 * 8.0 / 12));
-  CHECK(row.rows == Approx(100.0 / 3));  // of the transposed matrix
-  CHECK(row.columns == Approx(50));
+  REQUIRE(row.elements == Approx(100 * 8.0 / 12));
+  REQUIRE(row.rows == Approx(100.0 / 3));  // of the transposed matrix
+  REQUIRE(row.columns == Approx(50));
 }
 
 TEST_CASE("sparsity: structures of a convolution") {
@@ -27,13 +27,13 @@ TEST_CASE("sparsity: structures of a convolution") {
   weight.select(0, 1).zero_();
   weight.select(0, 2).select(0, 0).zero_();
   const auto row = sparsity("conv", weight);
-  CHECK(row.filters == 25);
-  CHECK(row.kernels == Approx(37.5));
-  CHECK(row.channels == 0);
-  CHECK(row.rows == 0);
-  CHECK(row.dense == 72);
-  CHECK(row.nonzero == 45);
-  CHECK(row.mean == Approx(0.625));
+  REQUIRE(row.filters == 25);
+  REQUIRE(row.kernels == Approx(37.5));
+  REQUIRE(row.channels == 0);
+  REQUIRE(row.rows == 0);
+  REQUIRE(row.dense == 72);
+  REQUIRE(row.nonzero == 45);
+  REQUIRE(row.mean == Approx(0.625));
 }
 
 TEST_CASE("sparsity: weights with 2 or 4 axes have a row, biases and statistics have none") {
@@ -45,7 +45,7 @@ a = Gemm(x, %w, %b) transB=1
 )");
   const auto rows = sparsity(graph);
   REQUIRE(rows.size() == 1);
-  CHECK(rows[0].name == "w");
-  CHECK(analysis::total_sparsity(rows) == 100);
-  CHECK(analysis::total_sparsity({}) == 0);
+  REQUIRE(rows[0].name == "w");
+  REQUIRE(analysis::total_sparsity(rows) == 100);
+  REQUIRE(analysis::total_sparsity({}) == 0);
 }

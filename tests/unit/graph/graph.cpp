@@ -24,27 +24,27 @@ c = Add(a, b)
 TEST_CASE("graph: a clone's write does not touch the original") {
   Graph original = chain();
   Graph copy = original.clone();
-  CHECK(original.parameter("a.weight").value.data_ptr() == copy.parameter("a.weight").value.data_ptr());
+  REQUIRE(original.parameter("a.weight").value.data_ptr() == copy.parameter("a.weight").value.data_ptr());
   copy.writable("a.weight").fill_(7);
-  CHECK(original.parameter("a.weight").value.sum().item<float>() == 0);
-  CHECK(copy.parameter("a.weight").value.sum().item<float>() == 16 * 7);
+  REQUIRE(original.parameter("a.weight").value.sum().item<float>() == 0);
+  REQUIRE(copy.parameter("a.weight").value.sum().item<float>() == 16 * 7);
 }
 
 TEST_CASE("graph: the original's write does not touch a clone either") {
   Graph original = chain();
   const Graph copy = original.clone();
   original.writable("a.weight").fill_(7);
-  CHECK(copy.parameter("a.weight").value.sum().item<float>() == 0);
+  REQUIRE(copy.parameter("a.weight").value.sum().item<float>() == 0);
 }
 
 TEST_CASE("graph: nothing is copied once the clone is gone or has its own storage") {
   Graph original = chain();
   const void* before = original.parameter("a.weight").value.data_ptr();
   { const Graph gone = original.clone(); }
-  CHECK(original.writable("a.weight").data_ptr() == before);
+  REQUIRE(original.writable("a.weight").data_ptr() == before);
   Graph copy = original.clone();
   copy.own_storage();
-  CHECK(original.writable("a.weight").data_ptr() == before);
+  REQUIRE(original.writable("a.weight").data_ptr() == before);
 }
 
 TEST_CASE("graph: a clone's nodes are its own") {
@@ -52,42 +52,42 @@ TEST_CASE("graph: a clone's nodes are its own") {
   Graph copy = original.clone();
   copy.node("b").op = "Tanh";
   copy.rename_node("a", "first");
-  CHECK(original.node("b").op == "Relu");
-  CHECK(original.find_node("first") == nullptr);
-  CHECK(original.node("c").inputs == std::vector<std::string>{"a", "b"});
-  CHECK(copy.node("c").inputs == std::vector<std::string>{"first", "b"});
+  REQUIRE(original.node("b").op == "Relu");
+  REQUIRE(original.find_node("first") == nullptr);
+  REQUIRE(original.node("c").inputs == std::vector<std::string>{"a", "b"});
+  REQUIRE(copy.node("c").inputs == std::vector<std::string>{"first", "b"});
 }
 
 TEST_CASE("graph: the version changes with structure and exchanged tensors, not with writes in place") {
   Graph graph = chain();
   const auto start = graph.version();
   graph.writable("a.weight").fill_(1);
-  CHECK(graph.version() == start);
+  REQUIRE(graph.version() == start);
   graph.assign("a.weight", graph.parameter("a.weight").value.clone());
   const auto assigned = graph.version();
-  CHECK(assigned != start);
+  REQUIRE(assigned != start);
   graph.add({.name = "d", .op = "Relu", .inputs = {"c"}});
-  CHECK(graph.version() != assigned);
+  REQUIRE(graph.version() != assigned);
 }
 
 TEST_CASE("graph: producers and consumers follow edits") {
   Graph graph = chain();
-  CHECK(graph.producer("a")->op == "MatMul");
-  CHECK(graph.producer("x") == nullptr);
-  CHECK(graph.consumers("a").size() == 2);
+  REQUIRE(graph.producer("a")->op == "MatMul");
+  REQUIRE(graph.producer("x") == nullptr);
+  REQUIRE(graph.consumers("a").size() == 2);
   graph.insert_after(graph.node("a"), {.name = "mid", .op = "Tanh", .inputs = {"a"}});
   graph.replace_uses("a", "mid", "mid");
-  CHECK(graph.node("b").inputs.front() == "mid");
-  CHECK(graph.node("mid").inputs.front() == "a");
-  CHECK(graph.consumers("a").size() == 1);
+  REQUIRE(graph.node("b").inputs.front() == "mid");
+  REQUIRE(graph.node("mid").inputs.front() == "a");
+  REQUIRE(graph.consumers("a").size() == 1);
 }
 
 TEST_CASE("graph: the outputs of a node with several have numbers") {
   Graph graph = parse_graph("graph g(x: float[N,4]) -> (b)\na, a:1 = Split(x) axis=1\nb = Add(a, a:1)\n");
-  CHECK(graph.producer("a:1") == &graph.node("a"));
-  CHECK(graph.producer("a:2") == nullptr);
+  REQUIRE(graph.producer("a:1") == &graph.node("a"));
+  REQUIRE(graph.producer("a:2") == nullptr);
   graph.rename_node("a", "parts");
-  CHECK(graph.node("b").inputs == std::vector<std::string>{"parts", "parts:1"});
+  REQUIRE(graph.node("b").inputs == std::vector<std::string>{"parts", "parts:1"});
 }
 
 TEST_CASE("graph: sort restores the order of nodes") {
@@ -99,7 +99,7 @@ TEST_CASE("graph: sort restores the order of nodes") {
   graph.sort();
   std::vector<std::string> names;
   for (const Node& node : graph.nodes()) names.push_back(node.name);
-  CHECK(names == std::vector<std::string>{"a", "b", "c"});
+  REQUIRE(names == std::vector<std::string>{"a", "b", "c"});
 }
 
 TEST_CASE("graph: a cycle is named") {
@@ -117,7 +117,7 @@ TEST_CASE("graph: names are unique and looked up with a suggestion") {
   require_error([&] { graph.add({.name = "", .op = "Relu"}); }, "has an empty name");
   require_error([&] { graph.parameter("a.wieght"); }, "did you mean 'a.weight'?");
   require_error([&] { graph.node("bb"); }, "'chain' has no node 'bb'");
-  CHECK(graph.unique_name("a") == "a_1");
+  REQUIRE(graph.unique_name("a") == "a_1");
 }
 
 TEST_CASE("graph: what is still read cannot be removed") {
@@ -126,7 +126,7 @@ TEST_CASE("graph: what is still read cannot be removed") {
   require_error([&] { graph.erase("c"); }, "it makes an output of the graph");
   require_error([&] { graph.erase_parameter("a.weight"); }, "cannot remove parameter 'a.weight': node 'a' reads it");
   graph.add_parameter({.name = "spare", .value = graph.parameter("a.weight").value});
-  CHECK(graph.erase_unused_parameters() == std::vector<std::string>{"spare"});
+  REQUIRE(graph.erase_unused_parameters() == std::vector<std::string>{"spare"});
 }
 
 TEST_CASE("changes: later changes compose with earlier ones") {
@@ -140,21 +140,21 @@ TEST_CASE("changes: later changes compose with earlier ones") {
   later.sliced = {{"c", 1, {0}}, {"newer", 0, {0}}};
   later.nodes_changed = 2;
   changes.append(later);
-  CHECK(changes.renamed == std::vector<std::pair<std::string, std::string>>{{"a", "c"}});
-  CHECK(changes.added == std::vector<std::string>{"newer"});
-  CHECK(changes.removed == std::vector<std::string>{"gone"});
+  REQUIRE(changes.renamed == std::vector<std::pair<std::string, std::string>>{{"a", "c"}});
+  REQUIRE(changes.added == std::vector<std::string>{"newer"});
+  REQUIRE(changes.removed == std::vector<std::string>{"gone"});
   REQUIRE(changes.sliced.size() == 2);
-  CHECK(changes.sliced[0].parameter == "c");
-  CHECK(changes.sliced[1].parameter == "c");
-  CHECK(changes.sliced[1].axis == 1);
-  CHECK(changes.nodes_changed == 2);
+  REQUIRE(changes.sliced[0].parameter == "c");
+  REQUIRE(changes.sliced[1].parameter == "c");
+  REQUIRE(changes.sliced[1].axis == 1);
+  REQUIRE(changes.nodes_changed == 2);
 }
 
 TEST_CASE("attributes: a getter takes a default and refuses another type") {
   Attributes attributes;
   attributes.set("axis", int64_t{1});
-  CHECK(attributes.integer("axis", 0) == 1);
-  CHECK(attributes.number("axis", 0) == 1.0);
-  CHECK(attributes.integer("absent", 5) == 5);
+  REQUIRE(attributes.integer("axis", 0) == 1);
+  REQUIRE(attributes.number("axis", 0) == 1.0);
+  REQUIRE(attributes.integer("absent", 5) == 5);
   require_error([&] { (void)attributes.integers("axis", {}); }, "attribute 'axis' is not a list of integers");
 }

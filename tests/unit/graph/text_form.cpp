@@ -27,21 +27,21 @@ void parse_error(const std::string& body, const std::string& part) {
 }  // namespace
 
 TEST_CASE("text form: print, parse and print again give the same text") {
-  CHECK(print_graph(parse_graph(kText)) == kText);
+  REQUIRE(print_graph(parse_graph(kText)) == kText);
 }
 
 TEST_CASE("text form: comments, blank lines and spaces do not matter") {
   const Graph graph =
       parse_graph("\n# a comment\n graph g( x : float[ N , 4 ] )->( y=a )  # here too\n\n  a=Relu( x )  k = 1\n");
-  CHECK(print_graph(graph) == "graph g(x: float[N,4]) -> (y = a)\na = Relu(x) k=1\n");
+  REQUIRE(print_graph(graph) == "graph g(x: float[N,4]) -> (y = a)\na = Relu(x) k=1\n");
 }
 
 TEST_CASE("text form: parameters keep their flags") {
   const Graph graph = parse_graph(kText);
-  CHECK_FALSE(graph.parameter("conv1.mean").trainable);
-  CHECK(graph.parameter("fc.weight").mask.sum().item<float>() == 200);
-  CHECK(graph.inputs[0].shape == Shape{kBatch, 1, 28, 28});
-  CHECK_FALSE(graph.node("conv1").has_input(2));
+  REQUIRE_FALSE(graph.parameter("conv1.mean").trainable);
+  REQUIRE(graph.parameter("fc.weight").mask.sum().item<float>() == 200);
+  REQUIRE(graph.inputs[0].shape == Shape{kBatch, 1, 28, 28});
+  REQUIRE_FALSE(graph.node("conv1").has_input(2));
 }
 
 TEST_CASE("text form: errors say line and column") {

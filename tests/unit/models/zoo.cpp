@@ -48,7 +48,7 @@ TEST_CASE("every zoo network verifies, round-trips through ONNX and keeps its te
     ops::verify(graph);
     wear_in(graph);
     const auto again = io::import_onnx_bytes(io::export_onnx_bytes(graph), name);
-    CHECK(print_graph(again) == print_graph(graph));
+    REQUIRE(print_graph(again) == print_graph(graph));
     const auto x = test::random_input(graph, 2, 7);
     require_close(output_of(again, x), output_of(graph, x), 0);
   }
@@ -57,18 +57,18 @@ TEST_CASE("every zoo network verifies, round-trips through ONNX and keeps its te
 TEST_CASE("the same seed gives the same weights, another seed others", "[models]") {
   const auto a = models::build_model("resnet20_cifar", 1), b = models::build_model("resnet20_cifar", 1);
   const auto c = models::build_model("resnet20_cifar", 2);
-  CHECK(a.parameter("conv1.weight").value.equal(b.parameter("conv1.weight").value));
-  CHECK_FALSE(a.parameter("conv1.weight").value.equal(c.parameter("conv1.weight").value));
+  REQUIRE(a.parameter("conv1.weight").value.equal(b.parameter("conv1.weight").value));
+  REQUIRE_FALSE(a.parameter("conv1.weight").value.equal(c.parameter("conv1.weight").value));
 }
 
 TEST_CASE("sizes and costs are the published ones", "[models]") {
   const auto cost = [](const char* name) { return analysis::cost(models::build_model(name, 1)); };
-  CHECK(cost("lenet5").parameters == 431080);
-  CHECK(cost("resnet20_cifar").weights == 270896);
-  CHECK(cost("resnet20_cifar").macs == 40813184);
-  CHECK(cost("resnet56_cifar").weights == 851504);
-  CHECK(cost("resnet56_cifar").macs == 125747840);
-  CHECK(cost("simplenet_cifar").macs == 352800 + 240000 + 48000 + 10080 + 840);
+  REQUIRE(cost("lenet5").parameters == 431080);
+  REQUIRE(cost("resnet20_cifar").weights == 270896);
+  REQUIRE(cost("resnet20_cifar").macs == 40813184);
+  REQUIRE(cost("resnet56_cifar").weights == 851504);
+  REQUIRE(cost("resnet56_cifar").macs == 125747840);
+  REQUIRE(cost("simplenet_cifar").macs == 352800 + 240000 + 48000 + 10080 + 840);
 }
 
 TEST_CASE("resnet20_cifar has Distiller's parameter names in Distiller's order", "[models]") {
@@ -76,17 +76,17 @@ TEST_CASE("resnet20_cifar has Distiller's parameter names in Distiller's order",
   std::vector<std::string> names;
   for (const auto& parameter : graph.parameters())
     if (parameter.trainable) names.push_back(parameter.name);
-  CHECK(names.size() == 65);
+  REQUIRE(names.size() == 65);
   const std::vector<std::string> first{"conv1.weight", "bn1.weight", "bn1.bias", "layer1.0.conv1.weight",
                                        "layer1.0.bn1.weight"};
-  CHECK(std::vector<std::string>(names.begin(), names.begin() + 5) == first);
-  CHECK(std::count(names.begin(), names.end(), "layer2.0.downsample.0.weight") == 1);
-  CHECK(std::count(names.begin(), names.end(), "layer3.0.downsample.1.bias") == 1);
-  CHECK(names.back() == "fc.bias");
+  REQUIRE(std::vector<std::string>(names.begin(), names.begin() + 5) == first);
+  REQUIRE(std::count(names.begin(), names.end(), "layer2.0.downsample.0.weight") == 1);
+  REQUIRE(std::count(names.begin(), names.end(), "layer3.0.downsample.1.bias") == 1);
+  REQUIRE(names.back() == "fc.bias");
 }
 
 TEST_CASE("a model's arguments are checked", "[models]") {
-  CHECK(models::build_model("lenet5?classes=7", 1).parameter("fc2.weight").value.size(0) == 7);
+  REQUIRE(models::build_model("lenet5?classes=7", 1).parameter("fc2.weight").value.size(0) == 7);
   require_error([] { models::build_model("lenet6", 1); }, "unknown model 'lenet6'", "did you mean 'lenet5'?");
   require_error([] { models::build_model("lenet5?clases=7", 1); }, "'clases'", "did you mean 'classes'?");
   require_error([] { models::build_model("lenet5?classes", 1); },

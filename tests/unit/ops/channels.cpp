@@ -53,96 +53,96 @@ TEST_CASE("channels: united atoms share the first reason that blocks one of them
   pool.unite(atoms[3], atoms[2]);
   pool.unite(atoms[1], atoms[3]);
   pool.block(atoms[1], "later");
-  CHECK(pool.find(atoms[3]) == atoms[1]);
-  CHECK(pool.blocked(atoms[3]) == "late");
-  CHECK(pool.blocked(atoms[0]).empty());
+  REQUIRE(pool.find(atoms[3]) == atoms[1]);
+  REQUIRE(pool.blocked(atoms[3]) == "late");
+  REQUIRE(pool.blocked(atoms[0]).empty());
 }
 
 TEST_CASE("channels: a convolution reads its input's channels and makes new ones", "[ops]") {
   Scene scene("y = Conv(x, %w, %b)", {{1, 3, 8, 8}, {4, 3, 3, 3}, {4}});
   const auto flow = scene.run();
-  CHECK(flow.map(1)[1] == flow.map(0)[1]);
-  CHECK(flow.output_maps()[0][1].size() == 4);
-  CHECK(flow.map(1)[0] == flow.output_maps()[0][1]);
-  CHECK(flow.map(2)[0] == flow.map(1)[0]);
+  REQUIRE(flow.map(1)[1] == flow.map(0)[1]);
+  REQUIRE(flow.output_maps()[0][1].size() == 4);
+  REQUIRE(flow.map(1)[0] == flow.output_maps()[0][1]);
+  REQUIRE(flow.map(2)[0] == flow.map(1)[0]);
 }
 
 TEST_CASE("channels: a depthwise output is its input's channel", "[ops]") {
   Scene scene("y = Conv(x, %w) group=2", {{1, 2, 8, 8}, {6, 1, 3, 3}});
   const auto flow = scene.run();
   const auto& in = flow.map(0)[1];
-  CHECK(flow.output_maps()[0][1] == Atoms{in[0], in[0], in[0], in[1], in[1], in[1]});
+  REQUIRE(flow.output_maps()[0][1] == Atoms{in[0], in[0], in[0], in[1], in[1], in[1]});
 }
 
 TEST_CASE("channels: groups shrink together", "[ops]") {
   Scene scene("y = Conv(x, %w) group=2", {{1, 4, 8, 8}, {6, 2, 3, 3}});
   const auto flow = scene.run();
   const auto in = scene.roots(flow.map(0)[1]), out = scene.roots(flow.output_maps()[0][1]);
-  CHECK(in == Atoms{in[0], in[1], in[0], in[1]});
-  CHECK(out == Atoms{out[0], out[1], out[2], out[0], out[1], out[2]});
-  CHECK(flow.map(1)[1] == Atoms{flow.map(0)[1][0], flow.map(0)[1][1]});
+  REQUIRE(in == Atoms{in[0], in[1], in[0], in[1]});
+  REQUIRE(out == Atoms{out[0], out[1], out[2], out[0], out[1], out[2]});
+  REQUIRE(flow.map(1)[1] == Atoms{flow.map(0)[1][0], flow.map(0)[1][1]});
 }
 
 TEST_CASE("channels: where the input's are not known, the weight's are blocked", "[ops]") {
   Scene scene("y = Conv(x, %w)", {{1, 3, 8, 8}, {4, 3, 3, 3}});
   scene.maps[0][1].clear();
   const auto flow = scene.run();
-  CHECK(scene.pool.blocked(flow.map(1)[1][0]) == "node 'y' (Conv): the channels that 'w' meets are not followed");
-  CHECK(scene.pool.blocked(flow.map(1)[0][0]).empty());
+  REQUIRE(scene.pool.blocked(flow.map(1)[1][0]) == "node 'y' (Conv): the channels that 'w' meets are not followed");
+  REQUIRE(scene.pool.blocked(flow.map(1)[0][0]).empty());
 }
 
 TEST_CASE("channels: flatten repeats each channel and a tied weight keeps what is known", "[ops]") {
   Scene scene("y = Flatten(x)", {{2, 3, 2, 1}});
   const auto flow = scene.run();
   const auto& in = flow.map(0)[1];
-  CHECK(flow.output_maps()[0][1] == Atoms{in[0], in[0], in[1], in[1], in[2], in[2]});
+  REQUIRE(flow.output_maps()[0][1] == Atoms{in[0], in[0], in[1], in[1], in[2], in[2]});
 
   Scene tied("y = Gemm(x, %w) transB=1", {{2, 3}, {4, 3}});
   tied.maps[1] = {tied.pool.fresh(4), tied.pool.fresh(3)};
   const auto linear = tied.run();
-  CHECK(linear.output_maps()[0][1] == tied.maps[1][0]);
-  CHECK(tied.roots(linear.map(1)[1]) == tied.roots(linear.map(0)[1]));
+  REQUIRE(linear.output_maps()[0][1] == tied.maps[1][0]);
+  REQUIRE(tied.roots(linear.map(1)[1]) == tied.roots(linear.map(0)[1]));
 }
 
 TEST_CASE("channels: a split axis gives its channels to the part they depend on", "[ops]") {
   Scene runs("y = Reshape(x) shape=[0,3,2]", {{2, 6}});
   const auto a = runs.pool.fresh(3);
   runs.maps[0][1] = {a[0], a[0], a[1], a[1], a[2], a[2]};
-  CHECK(runs.run().output_maps()[0] == ChannelMap{{}, a, {}});
+  REQUIRE(runs.run().output_maps()[0] == ChannelMap{{}, a, {}});
 
   Scene tiles("y = Reshape(x) shape=[0,3,2]", {{2, 6}});
   const auto b = tiles.pool.fresh(2);
   tiles.maps[0][1] = {b[0], b[1], b[0], b[1], b[0], b[1]};
-  CHECK(tiles.run().output_maps()[0] == ChannelMap{{}, {}, b});
+  REQUIRE(tiles.run().output_maps()[0] == ChannelMap{{}, {}, b});
 
   Scene free("y = Reshape(x) shape=[0,3,2]", {{2, 6}});
   const auto flow = free.run();
   const auto in = free.roots(flow.map(0)[1]);
-  CHECK(in == Atoms{in[0], in[1], in[0], in[1], in[0], in[1]});
-  CHECK(free.roots(flow.output_maps()[0][2]) == Atoms{in[0], in[1]});
+  REQUIRE(in == Atoms{in[0], in[1], in[0], in[1], in[0], in[1]});
+  REQUIRE(free.roots(flow.output_maps()[0][2]) == Atoms{in[0], in[1]});
 }
 
 TEST_CASE("channels: two axes with channels cannot become one", "[ops]") {
   Scene scene("y = Reshape(x) shape=[0,-1]", {{2, 3, 4}});
   scene.maps[0][2] = scene.pool.fresh(4);
   const auto flow = scene.run();
-  CHECK(scene.pool.blocked(flow.map(0)[1][0]) == "node 'y' (Reshape): two axes that carry channels become one");
+  REQUIRE(scene.pool.blocked(flow.map(0)[1][0]) == "node 'y' (Reshape): two axes that carry channels become one");
 }
 
 TEST_CASE("channels: what meets element by element is one channel, what is spread out is blocked", "[ops]") {
   Scene same("y = Mul(a, b)", {{2, 3, 4, 4}, {2, 3, 1, 1}});
   const auto flow = same.run();
-  CHECK(same.roots(flow.map(0)[1]) == same.roots(flow.map(1)[1]));
+  REQUIRE(same.roots(flow.map(0)[1]) == same.roots(flow.map(1)[1]));
 
   Scene spread("y = Mul(a, b)", {{2, 3, 4, 4}, {2, 1, 4, 4}});
   const auto blocked = spread.run();
-  CHECK(spread.pool.blocked(blocked.map(1)[1][0]) == "node 'y' (Mul): one channel is spread over several");
-  CHECK(spread.pool.blocked(blocked.map(0)[1][0]).empty());
+  REQUIRE(spread.pool.blocked(blocked.map(1)[1][0]) == "node 'y' (Mul): one channel is spread over several");
+  REQUIRE(spread.pool.blocked(blocked.map(0)[1][0]).empty());
 
   Scene unknown("y = Add(a, b)", {{2, 3, 4, 4}, {2, 3, 4, 4}});
   unknown.maps[1][1].clear();
   const auto half = unknown.run();
-  CHECK(unknown.pool.blocked(half.map(0)[1][0]) == "node 'y' (Add): the channels meet an axis that has none");
+  REQUIRE(unknown.pool.blocked(half.map(0)[1][0]) == "node 'y' (Add): the channels meet an axis that has none");
 }
 
 TEST_CASE("channels: concatenation joins channels, of a parameter too", "[ops]") {
@@ -150,28 +150,28 @@ TEST_CASE("channels: concatenation joins channels, of a parameter too", "[ops]")
   const auto flow = scene.run();
   const auto& out = flow.output_maps()[0][1];
   REQUIRE(out.size() == 5);
-  CHECK(std::equal(out.begin(), out.begin() + 3, flow.map(0)[1].begin()));
-  CHECK(std::equal(out.begin() + 3, out.end(), flow.map(1)[1].begin()));
+  REQUIRE(std::equal(out.begin(), out.begin() + 3, flow.map(0)[1].begin()));
+  REQUIRE(std::equal(out.begin() + 3, out.end(), flow.map(1)[1].begin()));
 }
 
 TEST_CASE("channels: padding with zeros makes channels of its own, other padding blocks", "[ops]") {
   Scene zeros("y = Pad(x) pads=[1,2] axes=[1]", {{2, 3, 4}});
   const auto flow = zeros.run();
   REQUIRE(flow.output_maps()[0][1].size() == 6);
-  CHECK(zeros.pool.blocked(flow.output_maps()[0][1][0]).empty());
-  CHECK(flow.output_maps()[0][1][1] == flow.map(0)[1][0]);
+  REQUIRE(zeros.pool.blocked(flow.output_maps()[0][1][0]).empty());
+  REQUIRE(flow.output_maps()[0][1][1] == flow.map(0)[1][0]);
 
   Scene ones("y = Pad(x) pads=[1,2] axes=[1] value=1.0", {{2, 3, 4}});
   const auto blocked = ones.run();
-  CHECK(ones.pool.blocked(blocked.map(0)[1][0]) ==
-        "node 'y' (Pad): channels are padded with something else than zeros");
+  REQUIRE(ones.pool.blocked(blocked.map(0)[1][0]) ==
+          "node 'y' (Pad): channels are padded with something else than zeros");
 }
 
 TEST_CASE("channels: operators that mix channels block them and say so", "[ops]") {
   const auto require_blocked = [](const std::string& text, const std::vector<Shape>& shapes, const std::string& why) {
     Scene scene(text, shapes);
     const auto flow = scene.run();
-    CHECK(scene.pool.blocked(flow.map(0)[1][0]) == describe(scene.node) + ": " + why);
+    REQUIRE(scene.pool.blocked(flow.map(0)[1][0]) == describe(scene.node) + ": " + why);
   };
   require_blocked("y = Softmax(x) axis=1", {{2, 3, 4}}, "each channel depends on all");
   require_blocked("y = ReduceMean(x) axes=[1]", {{2, 3, 4}}, "channels are reduced to one number");
@@ -186,12 +186,12 @@ TEST_CASE("channels: operators that mix channels block them and say so", "[ops]"
 TEST_CASE("channels: a quantised weight carries its parameter's channels to the convolution", "[ops]") {
   Scene quantiser("y = FakeQuantize(%w, %s, %z) axis=0", {{4, 3, 3, 3}, {4}, {4}});
   const auto quantised = quantiser.run();
-  CHECK(quantised.map(1)[0] == quantised.map(0)[0]);
+  REQUIRE(quantised.map(1)[0] == quantised.map(0)[0]);
 
   Scene scene("y = Conv(x, w)", {{1, 3, 8, 8}, {4, 3, 3, 3}});
   scene.maps[1] = {scene.pool.fresh(4), scene.pool.fresh(3), {}, {}};
   const auto flow = scene.run();
-  CHECK(flow.output_maps()[0][1] == scene.maps[1][0]);
-  CHECK(scene.roots(scene.maps[1][1]) == scene.roots(flow.map(0)[1]));
-  CHECK(scene.pool.blocked(scene.maps[1][0][0]).empty());
+  REQUIRE(flow.output_maps()[0][1] == scene.maps[1][0]);
+  REQUIRE(scene.roots(scene.maps[1][1]) == scene.roots(flow.map(0)[1]));
+  REQUIRE(scene.pool.blocked(scene.maps[1][0][0]).empty());
 }

@@ -24,7 +24,7 @@ TEST_CASE("FakeQuantize: minmax takes the grid from the value, in training only"
   const auto w = numbers({0.5, -1, 0.2, 2, 0, 1}).reshape({2, 3}).to(at::kFloat);
   const auto scale = at::scalar_tensor(9.0, at::kFloat).repeat({2}), zero_point = scale.clone();
   run_op(node, {w, scale, zero_point});
-  CHECK(scale[0].item<double>() == 9);
+  REQUIRE(scale[0].item<double>() == 9);
   const auto y = run_op(node, {w, scale, zero_point}, Mode::train)[0];
   require_close(scale, numbers({1.0 / 127, 2.0 / 127}), 1e-8);
   require_close(zero_point, numbers({0, 0}), 0);
@@ -44,11 +44,11 @@ TEST_CASE("FakeQuantize: ema follows the range, corrected for its start", "[ops]
     biased_low = biased_low * 0.9 + 0.1 * low;
     biased_high = biased_high * 0.9 + 0.1 * high;
     const auto correction = 1 - std::pow(0.9, step);
-    CHECK(inputs[3].item<double>() == Approx(biased_low / correction));
-    CHECK(inputs[4].item<double>() == Approx(biased_high / correction));
-    CHECK(inputs[1].item<double>() == Approx((biased_high - biased_low) / correction / 255));
+    REQUIRE(inputs[3].item<double>() == Approx(biased_low / correction));
+    REQUIRE(inputs[4].item<double>() == Approx(biased_high / correction));
+    REQUIRE(inputs[1].item<double>() == Approx((biased_high - biased_low) / correction / 255));
   }
-  CHECK(inputs[5].item<double>() == 5);
+  REQUIRE(inputs[5].item<double>() == 5);
   const auto scale = inputs[1].clone();
   inputs[0] = numbers({-1000, 1000}).to(at::kFloat);
   run_op(node, inputs);
@@ -60,8 +60,8 @@ TEST_CASE("FakeQuantize: the first ema step is the batch's range, also with a sl
   std::vector<at::Tensor> inputs{
       numbers({-3, 2}).to(at::kFloat), scalar(1), scalar(0), scalar(0), scalar(0), scalar(0)};
   run_op(node, inputs, Mode::train);
-  CHECK(inputs[3].item<float>() == -3.0F);
-  CHECK(inputs[4].item<float>() == 2.0F);
+  REQUIRE(inputs[3].item<float>() == -3.0F);
+  REQUIRE(inputs[4].item<float>() == 2.0F);
 }
 
 TEST_CASE("FakeQuantize: fixed leaves its grid alone in training", "[ops]") {
@@ -69,7 +69,7 @@ TEST_CASE("FakeQuantize: fixed leaves its grid alone in training", "[ops]") {
   const auto scale = scalar(0.5), zero_point = scalar(1);
   const auto y = run_op(node, {numbers({0.6, 9, -9}).to(at::kFloat), scale, zero_point}, Mode::train)[0];
   require_close(y, numbers({0.5, 3, -4.5}), 0);
-  CHECK(scale.item<double>() == 0.5);
+  REQUIRE(scale.item<double>() == 0.5);
 }
 
 TEST_CASE("FakeQuantize: ema without its ranges is refused", "[ops]") {

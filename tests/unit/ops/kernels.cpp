@@ -32,7 +32,7 @@ TEST_CASE("Slice: negative, clamped and backward ranges", "[ops]") {
   require_close(run("y = Slice(x) starts=[-1] ends=[-9223372036854775808] steps=[-2]", {x}), numbers({5, 3, 1}), 0);
   require_close(run("y = Slice(x) starts=[0] ends=[9223372036854775807] steps=[9223372036854775807]", {x}),
                 numbers({0}), 0);
-  CHECK(run("y = Slice(x) starts=[4] ends=[2]", {x}).numel() == 0);
+  REQUIRE(run("y = Slice(x) starts=[4] ends=[2]", {x}).numel() == 0);
 }
 
 TEST_CASE("Pad: each mode, and negative pads crop", "[ops]") {
@@ -63,8 +63,8 @@ TEST_CASE("MaxPool: uneven pads never win", "[ops]") {
 
 TEST_CASE("MaxPool: with ceil_mode, windows that would start in the padding are left out", "[ops]") {
   const auto x = counting({1, 1, 4, 4});
-  CHECK(run("y = MaxPool(x) kernel_shape=[1,1] strides=[3,3] pads=[0,0,0,0] ceil_mode=1", {x}).size(3) == 2);
-  CHECK(run("y = MaxPool(x) kernel_shape=[2,2] strides=[3,3] pads=[0,0,2,2] ceil_mode=1", {x}).size(3) == 2);
+  REQUIRE(run("y = MaxPool(x) kernel_shape=[1,1] strides=[3,3] pads=[0,0,0,0] ceil_mode=1", {x}).size(3) == 2);
+  REQUIRE(run("y = MaxPool(x) kernel_shape=[2,2] strides=[3,3] pads=[0,0,2,2] ceil_mode=1", {x}).size(3) == 2);
 }
 
 TEST_CASE("BatchNormalization: training updates the running statistics by ONNX's momentum", "[ops]") {
@@ -84,7 +84,7 @@ TEST_CASE("Dropout: training clears a share and enlarges the rest, evaluation do
   require_close(run_op(node, {x})[0], x, 0);
   const auto y = run_op(node, {x}, Mode::train)[0];
   const auto kept = y.ne(0);
-  CHECK(kept.to(at::kDouble).mean().item<double>() == Approx(0.75).margin(0.03));
+  REQUIRE(kept.to(at::kDouble).mean().item<double>() == Approx(0.75).margin(0.03));
   require_close(y.masked_select(kept), x.masked_select(kept).div(0.75), 1e-12);
 }
 
@@ -98,20 +98,20 @@ TEST_CASE("QuantizeLinear: division, half to even, saturation; DequantizeLinear 
   require_close(run("y = QuantizeLinear(x, %s)", {x, scale}), integers({0, 2, 0, 255, 0}), 0);
   const auto zero_point = at::scalar_tensor(-3, at::kChar);
   const auto q = run("y = QuantizeLinear(x, %s, %z)", {x, scale, zero_point});
-  CHECK(q.scalar_type() == at::kChar);
+  REQUIRE(q.scalar_type() == at::kChar);
   require_close(q, integers({-3, -1, -3, 127, -128}), 0);
   require_close(run("y = DequantizeLinear(x, %s, %z)", {q, scale, zero_point}), numbers({0, 1, 0, 65, -62.5}), 0);
-  CHECK(run("y = QuantizeLinear(x, %s) output_dtype=4", {x, scale})[3].item<int64_t>() == 2000);
+  REQUIRE(run("y = QuantizeLinear(x, %s) output_dtype=4", {x, scale})[3].item<int64_t>() == 2000);
 }
 
 TEST_CASE("shape operators compute what exported graphs ask for", "[ops]") {
   const auto x = wild({2, 3, 4});
   require_close(run("y = Shape(x) start=-2", {x}), integers({3, 4}), 0);
   require_close(run("y = Gather(x, %i)", {integers({5, 6, 7}), integers({-1})}), integers({7}), 0);
-  CHECK(run("y = Gather(x, %i)", {integers({5, 6, 7}), at::scalar_tensor(1, at::kLong)}).dim() == 0);
+  REQUIRE(run("y = Gather(x, %i)", {integers({5, 6, 7}), at::scalar_tensor(1, at::kLong)}).dim() == 0);
   const auto number = [](int64_t value) { return at::scalar_tensor(value, at::kLong); };
   require_close(run("y = Range(a, b, c)", {number(1), number(8), number(3)}), integers({1, 4, 7}), 0);
-  CHECK(run("y = ConstantOfShape() shape=[2] value=3 dtype=7", {}).scalar_type() == at::kLong);
-  CHECK(run("y = Constant() value_float=2.5", {}).dim() == 0);
-  CHECK(run("y = Constant() value_ints=[2]", {}).dim() == 1);
+  REQUIRE(run("y = ConstantOfShape() shape=[2] value=3 dtype=7", {}).scalar_type() == at::kLong);
+  REQUIRE(run("y = Constant() value_float=2.5", {}).dim() == 0);
+  REQUIRE(run("y = Constant() value_ints=[2]", {}).dim() == 1);
 }

@@ -10,7 +10,7 @@ using namespace compress::test;
 
 namespace {
 
-Graph graph_of(const std::string& lines) {
+Graph operator_graph(const std::string& lines) {
   return parse_graph("graph g(x: float[N,3,8,8]) -> (y = y)\n"
                      "parameter w: float[4,3,3,3]\nparameter b: float[4]\nparameter v: float[5,4]\n" +
                      lines);
@@ -49,20 +49,20 @@ TEST_CASE("op: attributes are checked for name, type, word and presence", "[ops]
 }
 
 TEST_CASE("op: inference gives values and parameters their shapes for any batch", "[ops]") {
-  const auto graph = graph_of("c = Conv(x, %w, %b)\nf = Flatten(c)\ny = Relu(f)\n");
+  const auto graph = operator_graph("c = Conv(x, %w, %b)\nf = Flatten(c)\ny = Relu(f)\n");
   const auto infos = ops::infer(graph, 7);
-  CHECK(infos.at("x").shape == Shape{7, 3, 8, 8});
-  CHECK(infos.at("w").shape == Shape{4, 3, 3, 3});
-  CHECK(infos.at("y").shape == Shape{7, 144});
-  CHECK(infos.find("nothing") == nullptr);
-  CHECK(ops::infer(graph, 1, &graph.node("f")).find("f") == nullptr);
+  REQUIRE(infos.at("x").shape == Shape{7, 3, 8, 8});
+  REQUIRE(infos.at("w").shape == Shape{4, 3, 3, 3});
+  REQUIRE(infos.at("y").shape == Shape{7, 144});
+  REQUIRE(infos.find("nothing") == nullptr);
+  REQUIRE(ops::infer(graph, 1, &graph.node("f")).find("f") == nullptr);
   require_error([&] { infos.at("nothing"); }, "there is no value or parameter 'nothing'");
   ops::verify(graph);
 }
 
 TEST_CASE("op: shapes that do not fit name the node and both shapes", "[ops]") {
   const auto require_misfit = [](const std::string& lines, const std::string& node, const std::string& part) {
-    const auto graph = graph_of(lines);
+    const auto graph = operator_graph(lines);
     require_error([&] { ops::verify(graph); }, "checking the shapes of " + node, part);
   };
   require_misfit("y = Conv(x, %w) group=3\n", "node 'y' (Conv)",
@@ -111,8 +111,8 @@ TEST_CASE("op: shapes that do not fit name the node and both shapes", "[ops]") {
 TEST_CASE("op: all operators are listed by name, ours last, and found by name", "[ops]") {
   const auto all = ops::all_ops();
   REQUIRE(all.size() >= 50);
-  CHECK(all.front()->name == "Add");
-  CHECK(all.back()->name == "FakeQuantize");
-  for (const auto* op : all) CHECK(ops::find_op(op->name) == op);
-  CHECK(ops::find_op("Nothing") == nullptr);
+  REQUIRE(all.front()->name == "Add");
+  REQUIRE(all.back()->name == "FakeQuantize");
+  for (const auto* op : all) REQUIRE(ops::find_op(op->name) == op);
+  REQUIRE(ops::find_op("Nothing") == nullptr);
 }

@@ -23,34 +23,34 @@ std::pair<double, double> grid_of(double min, double max, const GridSpec& spec) 
 
 TEST_CASE("grid: the integers of a specification", "[ops]") {
   const auto bounds = [](GridSpec spec) { return std::pair(spec.low(), spec.high()); };
-  CHECK((bounds({}) == std::pair<int64_t, int64_t>(-128, 127)));
-  CHECK((bounds({.narrow = true}) == std::pair<int64_t, int64_t>(-127, 127)));
-  CHECK((bounds({.is_signed = false}) == std::pair<int64_t, int64_t>(0, 255)));
-  CHECK((bounds({.bits = 4, .is_signed = false, .narrow = true}) == std::pair<int64_t, int64_t>(1, 15)));
+  REQUIRE((bounds({}) == std::pair<int64_t, int64_t>(-128, 127)));
+  REQUIRE((bounds({.narrow = true}) == std::pair<int64_t, int64_t>(-127, 127)));
+  REQUIRE((bounds({.is_signed = false}) == std::pair<int64_t, int64_t>(0, 255)));
+  REQUIRE((bounds({.bits = 4, .is_signed = false, .narrow = true}) == std::pair<int64_t, int64_t>(1, 15)));
 }
 
 TEST_CASE("grid: symmetric scales follow the largest magnitude", "[ops]") {
-  CHECK((grid_of(-2, 1, {.narrow = true}) == std::pair(2.0 / 127, 0.0)));
-  CHECK((grid_of(-2, 1, {}) == std::pair(2.0 / 127.5, 0.0)));
-  CHECK((grid_of(0, 3, {.is_signed = false}) == std::pair(3.0 / 255, 0.0)));
+  REQUIRE((grid_of(-2, 1, {.narrow = true}) == std::pair(2.0 / 127, 0.0)));
+  REQUIRE((grid_of(-2, 1, {}) == std::pair(2.0 / 127.5, 0.0)));
+  REQUIRE((grid_of(0, 3, {.is_signed = false}) == std::pair(3.0 / 255, 0.0)));
 }
 
 TEST_CASE("grid: an asymmetric grid holds zero exactly, also when the range does not", "[ops]") {
   const GridSpec unsigned8{.is_signed = false, .symmetric = false};
-  CHECK((grid_of(-1, 4, unsigned8) == std::pair(5.0 / 255, 51.0)));
-  CHECK((grid_of(2, 4, unsigned8) == std::pair(4.0 / 255, 0.0)));
-  CHECK((grid_of(-4, -2, unsigned8) == std::pair(4.0 / 255, 255.0)));
-  CHECK((grid_of(-1, 4, {.symmetric = false}) == std::pair(5.0 / 255, -77.0)));
+  REQUIRE((grid_of(-1, 4, unsigned8) == std::pair(5.0 / 255, 51.0)));
+  REQUIRE((grid_of(2, 4, unsigned8) == std::pair(4.0 / 255, 0.0)));
+  REQUIRE((grid_of(-4, -2, unsigned8) == std::pair(4.0 / 255, 255.0)));
+  REQUIRE((grid_of(-1, 4, {.symmetric = false}) == std::pair(5.0 / 255, -77.0)));
 }
 
 TEST_CASE("grid: an empty range has scale 1", "[ops]") {
-  CHECK((grid_of(0, 0, {}) == std::pair(1.0, 0.0)));
-  CHECK((grid_of(0, 0, {.is_signed = false, .symmetric = false}) == std::pair(1.0, 0.0)));
+  REQUIRE((grid_of(0, 0, {}) == std::pair(1.0, 0.0)));
+  REQUIRE((grid_of(0, 0, {.is_signed = false, .symmetric = false}) == std::pair(1.0, 0.0)));
 }
 
 TEST_CASE("grid: ranges of everything and along an axis", "[ops]") {
   const auto x = numbers({1, -2, 3, 4, 5, -6}).reshape({2, 3});
-  CHECK(value_range(x, -1).min.item<double>() == -6);
+  REQUIRE(value_range(x, -1).min.item<double>() == -6);
   require_close(value_range(x, 0).max, numbers({3, 5}), 0);
   require_close(value_range(x, 1).min, numbers({1, -2, -6}), 0);
   require_close(value_range(numbers({1, -2}), 0).min, numbers({1, -2}), 0);
@@ -83,7 +83,7 @@ TEST_CASE("grid: simulated values are (q - zero_point) * scale, in one pass and 
 
 TEST_CASE("grid: not-a-number stays visible", "[ops]") {
   const auto x = numbers({std::nan(""), 1}).to(at::kFloat);
-  CHECK(fake_quantize(x, {at::scalar_tensor(0.5), at::scalar_tensor(0.0)}, {}, -1).isnan()[0].item<bool>());
+  REQUIRE(fake_quantize(x, {at::scalar_tensor(0.5), at::scalar_tensor(0.0)}, {}, -1).isnan()[0].item<bool>());
 }
 
 TEST_CASE("grid: the gradient passes inside the range and stops outside", "[ops]") {
@@ -101,6 +101,6 @@ TEST_CASE("grid: the largest weight of a symmetric grid keeps its gradient", "[o
       const auto range = value_range(x, 0);
       const GridSpec spec{.bits = bits};
       fake_quantize(x, make_grid(range.min, range.max, spec), spec, 0).sum().backward();
-      CHECK(x.grad().eq(1).all().item<bool>());
+      REQUIRE(x.grad().eq(1).all().item<bool>());
     }
 }

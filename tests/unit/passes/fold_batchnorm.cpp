@@ -27,7 +27,7 @@ TEST_CASE("fold batch-norm: random networks compute the same without any") {
     const Graph graph = test::random_graph(seed);
     Graph folded = graph.clone();
     fold(folded);
-    CHECK(count(folded, "BatchNormalization") == 0);
+    REQUIRE(count(folded, "BatchNormalization") == 0);
     const at::Tensor x = test::random_input(graph, 2, seed);
     REQUIRE(test::relative_difference(test::output_of(folded, x), test::output_of(graph, x)) < 1e-5);
   }
@@ -49,11 +49,11 @@ bn = BatchNormalization(fc, %bn.weight, %bn.bias, %bn.mean, %bn.var) epsilon=0.0
   graph.writable("bn.mean").fill_(1);
   graph.writable("bn.var").fill_(4);
   const Changes changes = fold(graph);
-  CHECK(changes.added == std::vector<std::string>{"fc.bias"});
-  CHECK(changes.removed == std::vector<std::string>{"bn.weight", "bn.bias", "bn.mean", "bn.var"});
-  CHECK(graph.parameter("fc.weight").value.sum().item<float>() == 12);
-  CHECK(graph.parameter("fc.bias").value.sum().item<float>() == 8);
-  CHECK(graph.outputs[0].value == "fc");
+  REQUIRE(changes.added == std::vector<std::string>{"fc.bias"});
+  REQUIRE(changes.removed == std::vector<std::string>{"bn.weight", "bn.bias", "bn.mean", "bn.var"});
+  REQUIRE(graph.parameter("fc.weight").value.sum().item<float>() == 12);
+  REQUIRE(graph.parameter("fc.bias").value.sum().item<float>() == 8);
+  REQUIRE(graph.outputs[0].value == "fc");
 }
 
 TEST_CASE("fold batch-norm: a layer that others read or whose weight is tied is left alone") {
@@ -68,6 +68,6 @@ c = Conv(b, %v) kernel_shape=[1,1]
 c.bn = BatchNormalization(c, %s, %s, %s, %s)
 sum = Add(c, c.bn)
 )");
-  CHECK(fold(graph).empty());
-  CHECK(count(graph, "BatchNormalization") == 2);
+  REQUIRE(fold(graph).empty());
+  REQUIRE(count(graph, "BatchNormalization") == 2);
 }

@@ -43,9 +43,9 @@ TEST_CASE("known values: every operator of one input hands the unknown on") {
       continue;  // needs more than this graph has
     }
     ++tried;
-    CHECK(unknown_count(value) == value.numel());
+    REQUIRE(unknown_count(value) == value.numel());
   }
-  CHECK(tried >= 15);
+  REQUIRE(tried >= 15);
 }
 
 TEST_CASE("known values: a zero weight makes the unknown known, bias and batch-norm work on") {
@@ -63,9 +63,9 @@ r = Relu(bn)
   graph.writable("w").select(0, 1).fill_(1);
   for (const char* name : {"b", "gamma", "beta", "var"}) graph.writable(name).fill_(2);
   const KnownValues known(graph);
-  CHECK(known.at("c").select(1, 0).eq(2).all().item<bool>());
-  CHECK(known.at("r").select(1, 0).sub(2 * 2 / std::sqrt(2.0) + 2).abs().max().item<float>() < 1e-5F);
-  CHECK(unknown_count(known.at("r")) == 16);
+  REQUIRE(known.at("c").select(1, 0).eq(2).all().item<bool>());
+  REQUIRE(known.at("r").select(1, 0).sub(2 * 2 / std::sqrt(2.0) + 2).abs().max().item<float>() < 1e-5F);
+  REQUIRE(unknown_count(known.at("r")) == 16);
 }
 
 TEST_CASE("known values: gamma = 0 leaves beta, a product with 0 leaves 0") {
@@ -79,9 +79,9 @@ p = Mul(x, %gate)
   graph.writable("one").fill_(1);
   graph.writable("gate").select(1, 1).fill_(3);
   const KnownValues known(graph);
-  CHECK(known.at("bn").eq(1).all().item<bool>());
-  CHECK(known.at("p").select(1, 0).eq(0).all().item<bool>());
-  CHECK(unknown_count(known.at("p")) == 4);
+  REQUIRE(known.at("bn").eq(1).all().item<bool>());
+  REQUIRE(known.at("p").select(1, 0).eq(0).all().item<bool>());
+  REQUIRE(unknown_count(known.at("p")) == 4);
 }
 
 TEST_CASE("known values: masked weights count as zero") {
@@ -90,6 +90,6 @@ TEST_CASE("known values: masked weights count as zero") {
   graph.writable("w").fill_(1);
   graph.parameter("w").mask.select(0, 2).zero_();
   const at::Tensor y = KnownValues(graph).at("y");
-  CHECK(unknown_count(y) == 2);
-  CHECK(y.select(1, 2).item<float>() == 0);
+  REQUIRE(unknown_count(y) == 2);
+  REQUIRE(y.select(1, 2).item<float>() == 0);
 }

@@ -26,8 +26,8 @@ struct Vandal final : passes::Pass {
 TEST_CASE("remove identity: nodes that do nothing go, the output keeps its name") {
   Graph graph = with_identity();
   const auto changes = passes::run_all(passes::make_steps({"remove_identity"}), graph);
-  CHECK(print_graph(graph) == "graph g(x: float[N,4]) -> (y = b)\nb = Relu(x)\n");
-  CHECK(changes.nodes_changed == 2);
+  REQUIRE(print_graph(graph) == "graph g(x: float[N,4]) -> (y = b)\nb = Relu(x)\n");
+  REQUIRE(changes.nodes_changed == 2);
 }
 
 TEST_CASE("remove identity: Dropout stays on request") {
@@ -37,8 +37,8 @@ TEST_CASE("remove identity: Dropout stays on request") {
   pass->declare(settings);
   settings.read(parse_yaml("dropout: false", "test.yaml"), "remove_identity");
   passes::run(*pass, "remove_identity", graph);
-  CHECK(graph.find_node("c") != nullptr);
-  CHECK(graph.find_node("a") == nullptr);
+  REQUIRE(graph.find_node("c") != nullptr);
+  REQUIRE(graph.find_node("a") == nullptr);
 }
 
 TEST_CASE("passes: a pass that breaks a law of graphs is named") {
@@ -51,9 +51,9 @@ TEST_CASE("passes: a pass that breaks a law of graphs is named") {
 TEST_CASE("passes: steps can be skipped, and running can stop at one") {
   Graph graph = with_identity();
   const auto steps = passes::make_steps({"fold_batchnorm", "remove_identity"});
-  CHECK(passes::run_all(steps, graph, {.skip = {"remove_identity"}}).empty());
-  CHECK(passes::run_all(steps, graph, {.stop_before = "remove_identity"}).empty());
-  CHECK(graph.node_count() == 3);
+  REQUIRE(passes::run_all(steps, graph, {.skip = {"remove_identity"}}).empty());
+  REQUIRE(passes::run_all(steps, graph, {.stop_before = "remove_identity"}).empty());
+  REQUIRE(graph.node_count() == 3);
   require_error([&] { passes::run_all(steps, graph, {.skip = {"fold_batchnrom"}}); },
                 "no pass 'fold_batchnrom' is to be run; the passes are fold_batchnorm and remove_identity",
                 "did you mean 'fold_batchnorm'?");

@@ -60,7 +60,7 @@ Graph thin_same(const Graph& graph, Changes* changes = nullptr) {
   Graph thinned = graph.clone();
   Changes made = thin(thinned);
   const at::Tensor x = test::random_input(graph, 2, 3);
-  CHECK(test::relative_difference(test::output_of(thinned, x), test::output_of(graph, x)) < 1e-5);
+  REQUIRE(test::relative_difference(test::output_of(thinned, x), test::output_of(graph, x)) < 1e-5);
   if (changes) *changes = std::move(made);
   return thinned;
 }
@@ -77,21 +77,21 @@ TEST_CASE("thin: a channel that is zero goes from every parameter that carries i
   graph.parameter("c1.weight").mask = graph.parameter("c1.weight").value.ne(0).to(at::kFloat);
   Changes changes;
   const Graph thinned = thin_same(graph, &changes);
-  CHECK(shape_of(thinned, "c1.weight") == "3x3x3x3");
-  CHECK(shape_of(thinned, "bn.var") == "3");
-  CHECK(shape_of(thinned, "c2.weight") == "2x3x3x3");
-  CHECK(thinned.parameter("c1.weight").mask.sizes() == thinned.parameter("c1.weight").value.sizes());
-  CHECK(thinned.find_parameter("c2.bias") == nullptr);
+  REQUIRE(shape_of(thinned, "c1.weight") == "3x3x3x3");
+  REQUIRE(shape_of(thinned, "bn.var") == "3");
+  REQUIRE(shape_of(thinned, "c2.weight") == "2x3x3x3");
+  REQUIRE(thinned.parameter("c1.weight").mask.sizes() == thinned.parameter("c1.weight").value.sizes());
+  REQUIRE(thinned.find_parameter("c2.bias") == nullptr);
   REQUIRE(changes.sliced.size() == 6);
-  CHECK(changes.sliced.back().parameter == "c2.weight");
-  CHECK(changes.sliced.back().axis == 1);
-  CHECK(shape_text(changes.sliced.back().kept) == "0x2x3");
+  REQUIRE(changes.sliced.back().parameter == "c2.weight");
+  REQUIRE(changes.sliced.back().axis == 1);
+  REQUIRE(shape_text(changes.sliced.back().kept) == "0x2x3");
 }
 
 TEST_CASE("thin: a channel that nothing reads goes, whatever its value") {
   Graph graph = chain(kPadded);
   graph.writable("c2.weight").select(1, 2).zero_();
-  CHECK(shape_of(thin_same(graph), "c1.weight") == "3x3x3x3");
+  REQUIRE(shape_of(thin_same(graph), "c1.weight") == "3x3x3x3");
 }
 
 TEST_CASE("thin: a constant that is not zero moves to the reader's bias") {
@@ -99,9 +99,9 @@ TEST_CASE("thin: a constant that is not zero moves to the reader's bias") {
   zero(graph, "bn.weight", 0);  // what slimming leaves: gamma is zero, beta is not
   Changes changes;
   const Graph thinned = thin_same(graph, &changes);
-  CHECK(shape_of(thinned, "c1.weight") == "3x3x3x3");
-  CHECK(changes.added == std::vector<std::string>{"c2.bias"});
-  CHECK(thinned.node("c2").inputs.back() == "c2.bias");
+  REQUIRE(shape_of(thinned, "c1.weight") == "3x3x3x3");
+  REQUIRE(changes.added == std::vector<std::string>{"c2.bias"});
+  REQUIRE(thinned.node("c2").inputs.back() == "c2.bias");
 }
 
 TEST_CASE("thin: a bias that is there takes the constant, and its mask opens") {
@@ -111,8 +111,8 @@ TEST_CASE("thin: a bias that is there takes the constant, and its mask opens") {
   graph.node("c2").inputs.push_back("c2.bias");
   Changes changes;
   const Graph thinned = thin_same(graph, &changes);
-  CHECK(changes.added.empty());
-  CHECK(thinned.parameter("c2.bias").mask.sum().item<float>() == 2);
+  REQUIRE(changes.added.empty());
+  REQUIRE(thinned.parameter("c2.bias").mask.sum().item<float>() == 2);
 }
 
 TEST_CASE("thin: a bias that other layers read too is not changed for them") {
@@ -124,15 +124,15 @@ TEST_CASE("thin: a bias that other layers read too is not changed for them") {
   graph.add({.name = "c3", .op = "Conv", .inputs = {"c2", "c3.weight", "shared"}});
   graph.outputs[0].value = "c3";
   const Graph thinned = thin_same(graph);
-  CHECK(thinned.node("c2").inputs[2] == "c2.bias");
-  CHECK(thinned.node("c3").inputs[2] == "shared");
+  REQUIRE(thinned.node("c2").inputs[2] == "c2.bias");
+  REQUIRE(thinned.node("c3").inputs[2] == "shared");
 }
 
 TEST_CASE("thin: a constant stays where padding makes its share differ from place to place") {
   Graph graph = chain(kPadded);
   zero(graph, "bn.weight", 0);
-  CHECK(thin(graph).empty());
-  CHECK(shape_of(graph, "c1.weight") == "4x3x3x3");
+  REQUIRE(thin(graph).empty());
+  REQUIRE(shape_of(graph, "c1.weight") == "4x3x3x3");
 }
 
 TEST_CASE("thin: what leads only to dead channels is dead") {
@@ -152,9 +152,9 @@ d = Gemm(c, %d.weight) transB=1
   graph.writable("b.weight").select(1, 2).zero_();                  // a2 is read by b1 only
   graph.writable("b.weight").select(0, 1).fill_(0.5);
   const Graph thinned = thin_same(graph);
-  CHECK(shape_of(thinned, "a.weight") == "3x4");
-  CHECK(shape_of(thinned, "b.weight") == "3x3");
-  CHECK(shape_of(thinned, "c.weight") == "3x3");
+  REQUIRE(shape_of(thinned, "a.weight") == "3x4");
+  REQUIRE(shape_of(thinned, "b.weight") == "3x3");
+  REQUIRE(shape_of(thinned, "c.weight") == "3x3");
 }
 
 TEST_CASE("thin: weights behind quantisers are thinned with their scales") {
@@ -172,23 +172,23 @@ b = Conv(a, %b.weight) kernel_shape=[1,1]
   graph.writable("b.weight").fill_(1);
   zero(graph, "a.weight", 3);
   const Graph thinned = thin_same(graph);
-  CHECK(shape_of(thinned, "a.weight") == "3x3x1x1");
-  CHECK(shape_of(thinned, "a.scale") == "3");
-  CHECK(shape_of(thinned, "b.weight") == "2x3x1x1");
+  REQUIRE(shape_of(thinned, "a.weight") == "3x3x1x1");
+  REQUIRE(shape_of(thinned, "a.scale") == "3");
+  REQUIRE(shape_of(thinned, "b.weight") == "2x3x1x1");
 }
 
 TEST_CASE("thin: batch_norm 'drop' removes zero filters together with the beta that follows") {
   Graph graph = chain(kPadded);
   zero(graph, "c1.weight", 2);
   Graph exact = graph.clone(), dropped = graph.clone();
-  CHECK(thin(exact).empty());
-  CHECK_FALSE(thin(dropped, "drop").empty());
-  CHECK(shape_of(dropped, "c1.weight") == "3x3x3x3");
+  REQUIRE(thin(exact).empty());
+  REQUIRE_FALSE(thin(dropped, "drop").empty());
+  REQUIRE(shape_of(dropped, "c1.weight") == "3x3x3x3");
   Graph cleared = graph.clone();
   zero(cleared, "bn.bias", 2);
   zero(cleared, "bn.weight", 2);
   const at::Tensor x = test::random_input(graph, 2, 3);
-  CHECK(test::relative_difference(test::output_of(dropped, x), test::output_of(cleared, x)) < 1e-5);
+  REQUIRE(test::relative_difference(test::output_of(dropped, x), test::output_of(cleared, x)) < 1e-5);
 }
 
 TEST_CASE("thin: a layer that would be left without channels is refused by name") {
@@ -204,5 +204,5 @@ TEST_CASE("thin: channels of inputs and outputs stay") {
   Graph graph = chain(kPadded);
   zero(graph, "c2.weight", 0);
   graph.writable("c1.weight").select(1, 0).zero_();
-  CHECK(thin(graph).empty());
+  REQUIRE(thin(graph).empty());
 }

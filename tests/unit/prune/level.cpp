@@ -30,8 +30,8 @@ TEST_CASE("gradual level: the cubic curve goes through both ends", "[prune]") {
 
 TEST_CASE("gradual level: levels that do not rise and windows of one epoch are refused", "[prune]") {
   const GradualLevel falling{.initial = 0.8, .final = 0.8}, rising{.initial = 0.1, .final = 0.8};
-  CHECK_THROWS_WITH(falling.check({.count = 5}),
-                    Catch::Contains("'final_sparsity' (0.8) must be above 'initial_sparsity' (0.8)"));
-  CHECK_THROWS_WITH(rising.check({.count = 1}),
-                    Catch::Contains("needs at least two active epochs") && Catch::Contains("not 1"));
+  REQUIRE_THROWS_WITH(falling.check({.count = 5}),
+                      Catch::Contains("'final_sparsity' (0.8) must be above 'initial_sparsity' (0.8)"));
+  REQUIRE_THROWS_WITH(rising.check({.count = 1}),
+                      Catch::Contains("needs at least two active epochs") && Catch::Contains("not 1"));
 }

@@ -23,12 +23,12 @@ TEST_CASE("magnitude pruner: weights up to the threshold go, '*' holds for every
   REQUIRE(graph.parameter("conv1.weight").mask[1][1][2][1].item<int>() == 0);
   REQUIRE(mask_of(graph, "fc.bias") == std::vector<int>{0, 0, 1});
   REQUIRE(graph.parameter("bn1.weight").mask.defined());
-  CHECK_FALSE(graph.parameter("bn1.running_mean").mask.defined());
+  REQUIRE_FALSE(graph.parameter("bn1.running_mean").mask.defined());
 }
 
 TEST_CASE("magnitude pruner: '*' must be there", "[prune]") {
   const auto pruner = make_pruner("MagnitudeParameterPruner", "thresholds: {conv1.weight: 0.4}");
-  CHECK_THROWS_WITH(pruner->check({}), Catch::Contains("'thresholds' lacks '*'"));
+  REQUIRE_THROWS_WITH(pruner->check({}), Catch::Contains("'thresholds' lacks '*'"));
 }
 
 TEST_CASE("level pruner: an exact name beats a pattern, a long pattern a short one", "[prune]") {
@@ -118,8 +118,8 @@ TEST_CASE("ranked pruner: a follower of another size is refused", "[prune]") {
         graph, "L1RankedStructureParameterPruner",
         "{group_type: Filters, desired_sparsity: 0.5, weights: [conv1.weight, fc.weight], group_dependency: Leader}");
   });
-  CHECK_THAT(text,
-             Catch::Contains("'fc.weight' cannot follow its leader 'conv1.weight': it has 3 structures, the leader 4"));
+  REQUIRE_THAT(
+      text, Catch::Contains("'fc.weight' cannot follow its leader 'conv1.weight': it has 3 structures, the leader 4"));
 }
 
 TEST_CASE("ranked pruner: noise follows from seed, epoch and step", "[prune]") {
@@ -141,12 +141,12 @@ TEST_CASE("pruner: arguments out of range are refused", "[prune]") {
   const auto text = [](const std::string& arguments) {
     return compress::test::error_text([&] { make_pruner("L1RankedStructureParameterPruner", arguments); });
   };
-  CHECK_THAT(text("{group_type: Filters, desired_sparsity: 1.0, weights: [a]}"),
-             Catch::Contains("'desired_sparsity' must be a number in [0, 1)"));
-  CHECK_THAT(text("{group_type: Blocks, desired_sparsity: 0.5, weights: [a]}"),
-             Catch::Contains("'group_type'") && Catch::Contains("Filters, 3D, Channels or Rows"));
-  CHECK_THAT(text("{group_type: Rows, desired_sparsty: 0.5, weights: [a]}"),
-             Catch::Contains("did you mean 'desired_sparsity'?"));
+  REQUIRE_THAT(text("{group_type: Filters, desired_sparsity: 1.0, weights: [a]}"),
+               Catch::Contains("'desired_sparsity' must be a number in [0, 1)"));
+  REQUIRE_THAT(text("{group_type: Blocks, desired_sparsity: 0.5, weights: [a]}"),
+               Catch::Contains("'group_type'") && Catch::Contains("Filters, 3D, Channels or Rows"));
+  REQUIRE_THAT(text("{group_type: Rows, desired_sparsty: 0.5, weights: [a]}"),
+               Catch::Contains("did you mean 'desired_sparsity'?"));
 }
 
 TEST_CASE("pruner: names that match nothing are refused with the nearest one", "[prune]") {
@@ -157,11 +157,11 @@ TEST_CASE("pruner: names that match nothing are refused with the nearest one", "
                    "{initial_sparsity: 0, final_sparsity: 0.5, weights: [" + weights + "]}");
     });
   };
-  CHECK_THAT(text("conv1.wieght"), Catch::Contains("'small' has no parameter 'conv1.wieght'") &&
-                                       Catch::Contains("did you mean 'conv1.weight'?"));
-  CHECK_THAT(text("'layer9.*'"), Catch::Contains("the pattern 'layer9.*' matches no parameter of 'small'"));
-  CHECK_THAT(text("bn1.running_mean"), Catch::Contains("parameter 'bn1.running_mean' is not trained"));
-  CHECK_THAT(text("a, b"), Catch::Contains("'a'") && Catch::Contains("'b'"));
+  REQUIRE_THAT(text("conv1.wieght"), Catch::Contains("'small' has no parameter 'conv1.wieght'") &&
+                                         Catch::Contains("did you mean 'conv1.weight'?"));
+  REQUIRE_THAT(text("'layer9.*'"), Catch::Contains("the pattern 'layer9.*' matches no parameter of 'small'"));
+  REQUIRE_THAT(text("bn1.running_mean"), Catch::Contains("parameter 'bn1.running_mean' is not trained"));
+  REQUIRE_THAT(text("a, b"), Catch::Contains("'a'") && Catch::Contains("'b'"));
 }
 
 TEST_CASE("pruner: follows renames and removals", "[prune]") {

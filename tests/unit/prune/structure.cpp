@@ -50,11 +50,11 @@ TEST_CASE("structure: of equally strong filters only the asked number goes", "[p
 
 TEST_CASE("structure: a weight without such structures is refused", "[prune]") {
   const std::vector<int64_t> bias{4}, kernel{4, 2, 3, 3};
-  CHECK_THROWS_WITH(require_structures("bn1.weight", bias, Group::filters),
-                    Catch::Contains("'bn1.weight' has no filters: its shape is 4"));
-  CHECK_THROWS_WITH(require_structures("bn1.weight", bias, Group::channels),
-                    Catch::Contains("'bn1.weight' has no channels"));
-  CHECK_THROWS_WITH(require_structures("conv1.weight", kernel, Group::rows),
-                    Catch::Contains("'conv1.weight' has no rows: its shape is 4x2x3x3") &&
-                        Catch::Contains("Filters or Channels"));
+  REQUIRE_THROWS_WITH(require_structures("bn1.weight", bias, Group::filters),
+                      Catch::Contains("'bn1.weight' has no filters: its shape is 4"));
+  REQUIRE_THROWS_WITH(require_structures("bn1.weight", bias, Group::channels),
+                      Catch::Contains("'bn1.weight' has no channels"));
+  REQUIRE_THROWS_WITH(require_structures("conv1.weight", kernel, Group::rows),
+                      Catch::Contains("'conv1.weight' has no rows: its shape is 4x2x3x3") &&
+                          Catch::Contains("Filters or Channels"));
 }

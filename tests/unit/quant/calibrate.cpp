@@ -27,17 +27,17 @@ quant::Extremes input_range(const std::vector<at::Tensor>& batches, int64_t samp
 
 TEST_CASE("calibrate: the range runs over all batches") {
   const auto range = input_range({constant(2, 1), constant(2, -3), constant(2, 2)}, 100);
-  CHECK(range.low == -3);
-  CHECK(range.high == 2);
+  REQUIRE(range.low == -3);
+  REQUIRE(range.high == 2);
 }
 
 TEST_CASE("calibrate: nothing beyond the asked samples counts") {
   const auto range = input_range({constant(2, 1), constant(2, 2), constant(2, 9)}, 3);
-  CHECK(range.low == 1);
-  CHECK(range.high == 2);
-  CHECK(make_quantizer("PostTrainMinMaxQuantizer", "{}")->calibration_samples() == 512);
-  CHECK(make_quantizer("PostTrainMinMaxQuantizer", "{calibration_samples: 7}")->calibration_samples() == 7);
-  CHECK(make_quantizer("QuantAwareTrainRangeLinearQuantizer", "{}")->calibration_samples() == 0);
+  REQUIRE(range.low == 1);
+  REQUIRE(range.high == 2);
+  REQUIRE(make_quantizer("PostTrainMinMaxQuantizer", "{}")->calibration_samples() == 512);
+  REQUIRE(make_quantizer("PostTrainMinMaxQuantizer", "{calibration_samples: 7}")->calibration_samples() == 7);
+  REQUIRE(make_quantizer("QuantAwareTrainRangeLinearQuantizer", "{}")->calibration_samples() == 0);
 }
 
 TEST_CASE("calibrate: values inside the network are observed as they are computed") {
@@ -45,9 +45,9 @@ TEST_CASE("calibrate: values inside the network are observed as they are compute
   const auto x = random_tensor({4, 3, 8, 8}, 5);
   const auto ranges = quant::observe_ranges(graph, {"a_relu", "head"}, calibration_of({x}), 4);
   const auto head = evaluated(graph, x);
-  CHECK(ranges.at("head").low == Approx(head.min().item<float>()).epsilon(1e-5));
-  CHECK(ranges.at("head").high == Approx(head.max().item<float>()).epsilon(1e-5));
-  CHECK(ranges.at("a_relu").low == 0);
+  REQUIRE(ranges.at("head").low == Approx(head.min().item<float>()).epsilon(1e-5));
+  REQUIRE(ranges.at("head").high == Approx(head.max().item<float>()).epsilon(1e-5));
+  REQUIRE(ranges.at("a_relu").low == 0);
 }
 
 TEST_CASE("calibrate: without samples, and with values that are not finite, it says so") {

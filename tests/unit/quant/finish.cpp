@@ -47,8 +47,8 @@ TEST_CASE("finish: a trained residual block becomes plain layers with fixed quan
   auto graph = trained(kResidual, "{bits_activations: 8, bits_weights: 8}");
   quant::finish(graph);
   ops::verify(graph);
-  CHECK(wiring(graph) ==
-        R"(input.quantizer = FakeQuantize(input, %input.quantizer.scale, %input.quantizer.zero_point)
+  REQUIRE(wiring(graph) ==
+          R"(input.quantizer = FakeQuantize(input, %input.quantizer.scale, %input.quantizer.zero_point)
 conv1.weight.quantizer = FakeQuantize(%conv1.weight, %conv1.weight.quantizer.scale, %conv1.weight.quantizer.zero_point)
 conv1.bias.quantizer = FakeQuantize(%conv1.bias, %conv1.bias.quantizer.scale, %conv1.bias.quantizer.zero_point)
 conv1 = Conv(input.quantizer, conv1.weight.quantizer, conv1.bias.quantizer)
@@ -70,7 +70,7 @@ fc.bias.quantizer = FakeQuantize(%fc.bias, %fc.bias.quantizer.scale, %fc.bias.qu
 fc = Gemm(flat.quantizer, fc.weight.quantizer, fc.bias.quantizer)
 )");
   for (const auto& node : graph.nodes())
-    if (node.op == "FakeQuantize") CHECK(node.attributes.text("method", "") == "fixed");
+    if (node.op == "FakeQuantize") REQUIRE(node.attributes.text("method", "") == "fixed");
 }
 
 TEST_CASE("finish: folded batch-norms evaluate bit for bit as before, apart from the biases' rounding") {
@@ -85,7 +85,7 @@ TEST_CASE("finish: folded batch-norms evaluate bit for bit as before, apart from
     node.inputs[2] = node.inputs[2].substr(0, node.inputs[2].size() - std::string(".quantizer").size());
   }
   finished.touch();
-  CHECK(difference(evaluated(finished, x), before) < 1e-6);
+  REQUIRE(difference(evaluated(finished, x), before) < 1e-6);
 }
 
 TEST_CASE("finish: biases on the accumulator's grid move the outputs by less than a step") {
@@ -95,7 +95,7 @@ TEST_CASE("finish: biases on the accumulator's grid move the outputs by less tha
     const auto x = random_tensor({8, 3, 8, 8}, 40);
     auto finished = graph.clone();
     quant::finish(finished);
-    CHECK(difference(evaluated(finished, x), evaluated(graph, x)) < 0.02);
+    REQUIRE(difference(evaluated(finished, x), evaluated(graph, x)) < 0.02);
   }
 }
 
@@ -103,9 +103,9 @@ TEST_CASE("finish: a bias's step is input scale times weight scale") {
   auto graph = trained(kSkip, "{bits_activations: 8, bits_weights: 8, per_channel_wts: true}");
   quant::finish(graph);
   const auto scale = [&](const char* name) { return graph.parameter(std::string(name) + ".quantizer.scale").value; };
-  CHECK(scale("d.bias").equal(scale("a_relu") * scale("d.weight")));
+  REQUIRE(scale("d.bias").equal(scale("a_relu") * scale("d.weight")));
   const auto steps = graph.parameter("d.bias").value / scale("d.bias");
-  CHECK(steps.abs().max().item<float>() > 100);
+  REQUIRE(steps.abs().max().item<float>() > 100);
 }
 
 TEST_CASE("finish: with biases on the grid already it changes no output, and a second time it changes nothing") {
@@ -116,14 +116,14 @@ TEST_CASE("finish: with biases on the grid already it changes no output, and a s
   const auto x = random_tensor({8, 3, 8, 8}, 40);
   const auto expected = evaluated(graph, x);
   quant::finish(graph);
-  CHECK(evaluated(graph, x).equal(expected));
-  CHECK(quant::finish(graph).empty());
-  CHECK(evaluated(graph, x).equal(expected));
+  REQUIRE(evaluated(graph, x).equal(expected));
+  REQUIRE(quant::finish(graph).empty());
+  REQUIRE(evaluated(graph, x).equal(expected));
 }
 
 TEST_CASE("finish: what a MaxPool or a Concat moves keeps its scale") {
   auto graph = trained(kSkip, "{bits_activations: 8, bits_weights: 8}");
   quant::finish(graph);
   for (const auto* name : {"pooled.quantizer", "both.quantizer", "d_relu.quantizer"})
-    CHECK(graph.node(name).inputs[1] == "a_relu.quantizer.scale");
+    REQUIRE(graph.node(name).inputs[1] == "a_relu.quantizer.scale");
 }

@@ -21,8 +21,8 @@ std::string quantised_wiring(const std::string& text, const std::string& yaml = 
 }  // namespace
 
 TEST_CASE("insertion: a residual block gets one quantiser per value that a layer or an addition reads") {
-  CHECK(quantised_wiring(kResidual) ==
-        R"(input.quantizer = FakeQuantize(input, %input.quantizer.scale, %input.quantizer.zero_point)
+  REQUIRE(quantised_wiring(kResidual) ==
+          R"(input.quantizer = FakeQuantize(input, %input.quantizer.scale, %input.quantizer.zero_point)
 conv1.weight.quantizer = FakeQuantize(%conv1.weight, %conv1.weight.quantizer.scale, %conv1.weight.quantizer.zero_point)
 conv1 = Conv(input.quantizer, conv1.weight.quantizer, %conv1.bias)
 relu1 = Relu(conv1)
@@ -42,8 +42,8 @@ fc = Gemm(flat, fc.weight.quantizer, %fc.bias)
 }
 
 TEST_CASE("insertion: what a Concat joins shares one scale; a MaxPool's input is quantised before it") {
-  CHECK(quantised_wiring(kSkip) ==
-        R"(input.quantizer = FakeQuantize(input, %input.quantizer.scale, %input.quantizer.zero_point)
+  REQUIRE(quantised_wiring(kSkip) ==
+          R"(input.quantizer = FakeQuantize(input, %input.quantizer.scale, %input.quantizer.zero_point)
 a.weight.quantizer = FakeQuantize(%a.weight, %a.weight.quantizer.scale, %a.weight.quantizer.zero_point)
 a = Conv(input.quantizer, a.weight.quantizer, %a.bias)
 a_relu = Relu(a)
@@ -62,20 +62,20 @@ head = Conv(both, head.weight.quantizer, %head.bias)
 TEST_CASE("insertion: weights have a scale per output channel, also depthwise and linear ones") {
   auto graph = filled_graph(kSkip);
   quantize(graph, kPostTrain, "{}", calibration_of({random_tensor({4, 3, 8, 8}, 9)}));
-  CHECK(graph.parameter("d.weight.quantizer.scale").value.sizes() == at::IntArrayRef{4});
-  CHECK(graph.node("d.weight.quantizer").attributes.integer("axis", -1) == 0);
+  REQUIRE(graph.parameter("d.weight.quantizer.scale").value.sizes() == at::IntArrayRef{4});
+  REQUIRE(graph.node("d.weight.quantizer").attributes.integer("axis", -1) == 0);
   auto residual = filled_graph(kResidual);
   quantize(residual, kPostTrain, "{per_channel_weights: false}", calibration_of({random_tensor({4, 3, 8, 8}, 9)}));
-  CHECK(residual.parameter("fc.weight.quantizer.scale").value.dim() == 0);
-  CHECK_FALSE(residual.node("fc.weight.quantizer").attributes.has("axis"));
+  REQUIRE(residual.parameter("fc.weight.quantizer.scale").value.dim() == 0);
+  REQUIRE_FALSE(residual.node("fc.weight.quantizer").attributes.has("axis"));
 }
 
 TEST_CASE("insertion: outputs are quantised on request only") {
-  CHECK_THAT(quantised_wiring(kSkip, "{quantize_outputs: true}"),
-             Catch::Contains("head.quantizer = FakeQuantize(head,"));
+  REQUIRE_THAT(quantised_wiring(kSkip, "{quantize_outputs: true}"),
+               Catch::Contains("head.quantizer = FakeQuantize(head,"));
   auto graph = filled_graph(kSkip);
   quantize(graph, kPostTrain, "{quantize_outputs: true}", calibration_of({random_tensor({4, 3, 8, 8}, 9)}));
-  CHECK(graph.outputs[0].value == "head.quantizer");
+  REQUIRE(graph.outputs[0].value == "head.quantizer");
 }
 
 TEST_CASE("insertion: two layers that share a weight share its quantiser") {
@@ -84,8 +84,8 @@ parameter w.weight: float[3,3,1,1]
 a = Conv(input, %w.weight) kernel_shape=[1,1]
 b = Conv(a, %w.weight) kernel_shape=[1,1]
 )");
-  CHECK_THAT(text, Catch::Contains("a = Conv(input.quantizer, w.weight.quantizer)"));
-  CHECK_THAT(text, Catch::Contains("b = Conv(a.quantizer, w.weight.quantizer)"));
+  REQUIRE_THAT(text, Catch::Contains("a = Conv(input.quantizer, w.weight.quantizer)"));
+  REQUIRE_THAT(text, Catch::Contains("b = Conv(a.quantizer, w.weight.quantizer)"));
 }
 
 TEST_CASE("insertion: an activation that others overtake keeps a quantiser on both sides") {
@@ -95,8 +95,8 @@ a = Conv(input, %w.weight) kernel_shape=[1,1]
 relu = Relu(a)
 add = Add(a, relu)
 )");
-  CHECK_THAT(text, Catch::Contains("relu = Relu(a.quantizer)"));
-  CHECK_THAT(text, Catch::Contains("add = Add(a.quantizer, relu.quantizer)"));
+  REQUIRE_THAT(text, Catch::Contains("relu = Relu(a.quantizer)"));
+  REQUIRE_THAT(text, Catch::Contains("add = Add(a.quantizer, relu.quantizer)"));
 }
 
 TEST_CASE("insertion: a quantised model is refused") {

@@ -37,7 +37,7 @@ TEST_CASE("lowering: the QDQ graph computes what the simulated one computes") {
       const auto graph = simulated(text, yaml);
       const auto lowered = quant::lower_to_qdq(graph);
       ops::verify(lowered);
-      CHECK(agreement(evaluated(lowered, x), evaluated(graph, x)) == 1);
+      REQUIRE(agreement(evaluated(lowered, x), evaluated(graph, x)) == 1);
     }
   }
 }
@@ -45,38 +45,38 @@ TEST_CASE("lowering: the QDQ graph computes what the simulated one computes") {
 TEST_CASE("lowering: weights are int8, biases int32, values a QuantizeLinear and a DequantizeLinear") {
   const auto lowered = quant::lower_to_qdq(simulated(kSkip, "{}"));
   const auto type = [&](const char* name) { return lowered.parameter(name).value.scalar_type(); };
-  CHECK(type("a.weight") == at::kChar);
-  CHECK(type("a.bias") == at::kInt);
-  CHECK(type("input.quantizer.zero_point") == at::kByte);
-  CHECK(type("a.weight.quantizer.zero_point") == at::kChar);
-  CHECK(lowered.node("a.weight.quantizer").attributes.integer("axis", -1) == 0);
-  CHECK(lowered.parameter("a.weight").value.abs().max().item<int>() == 127);
+  REQUIRE(type("a.weight") == at::kChar);
+  REQUIRE(type("a.bias") == at::kInt);
+  REQUIRE(type("input.quantizer.zero_point") == at::kByte);
+  REQUIRE(type("a.weight.quantizer.zero_point") == at::kChar);
+  REQUIRE(lowered.node("a.weight.quantizer").attributes.integer("axis", -1) == 0);
+  REQUIRE(lowered.parameter("a.weight").value.abs().max().item<int>() == 127);
   const auto text = wiring(lowered);
-  CHECK_THAT(text, Catch::Contains(R"(
+  REQUIRE_THAT(text, Catch::Contains(R"(
 a_relu.quantizer.quantize = QuantizeLinear(a_relu, %a_relu.quantizer.scale, %a_relu.quantizer.zero_point)
 a_relu.quantizer = DequantizeLinear(a_relu.quantizer.quantize, %a_relu.quantizer.scale, %a_relu.quantizer.zero_point)
 )"));
-  CHECK_THAT(text, Catch::Contains("a.bias.quantizer = DequantizeLinear(%a.bias, %a.bias.quantizer.scale)\n"));
-  CHECK_THAT(text, !Catch::Contains("FakeQuantize"));
-  CHECK_THAT(text, !Catch::Contains("quantizer.clip"));
+  REQUIRE_THAT(text, Catch::Contains("a.bias.quantizer = DequantizeLinear(%a.bias, %a.bias.quantizer.scale)\n"));
+  REQUIRE_THAT(text, !Catch::Contains("FakeQuantize"));
+  REQUIRE_THAT(text, !Catch::Contains("quantizer.clip"));
 }
 
 TEST_CASE("lowering: grids below 8 bits are cut off by a Clip") {
   const auto lowered = quant::lower_to_qdq(simulated(kSkip, "{bits_activations: 4, bits_weights: 4}"));
-  CHECK(lowered.node("a_relu.quantizer.quantize").inputs[0] == "a_relu.quantizer.clip");
+  REQUIRE(lowered.node("a_relu.quantizer.quantize").inputs[0] == "a_relu.quantizer.clip");
   const auto scale = lowered.parameter("a_relu.quantizer.scale").value.item<float>();
-  CHECK(lowered.node("a_relu.quantizer.clip").attributes.number("max", 0) == Approx(15 * scale));
-  CHECK(lowered.node("a_relu.quantizer.clip").attributes.number("min", 1) == 0);
-  CHECK(lowered.parameter("a.weight").value.abs().max().item<int>() == 7);
+  REQUIRE(lowered.node("a_relu.quantizer.clip").attributes.number("max", 0) == Approx(15 * scale));
+  REQUIRE(lowered.node("a_relu.quantizer.clip").attributes.number("min", 1) == 0);
+  REQUIRE(lowered.parameter("a.weight").value.abs().max().item<int>() == 7);
 }
 
 TEST_CASE("lowering: a graph that finish() has not seen is finished first; the given one stays as it is") {
   auto graph = filled_graph(kResidual);
   quantize(graph, "PostTrainMinMaxQuantizer", "{}", calibration_of({random_tensor({8, 3, 8, 8}, 9)}));
   const auto before = wiring(graph);
-  CHECK_THAT(wiring(quant::lower_to_qdq(graph)), Catch::Contains("conv1.bias.quantizer = DequantizeLinear("));
-  CHECK(wiring(graph) == before);
-  CHECK(graph.parameter("conv1.weight").value.scalar_type() == at::kFloat);
+  REQUIRE_THAT(wiring(quant::lower_to_qdq(graph)), Catch::Contains("conv1.bias.quantizer = DequantizeLinear("));
+  REQUIRE(wiring(graph) == before);
+  REQUIRE(graph.parameter("conv1.weight").value.scalar_type() == at::kFloat);
 }
 
 TEST_CASE("lowering: a weight that others read in floating point too gets integers of its own") {
@@ -89,9 +89,9 @@ b = Conv(a, %w.weight) kernel_shape=[1,1]
            calibration_of({random_tensor({8, 3, 8, 8}, 9)}));
   const auto x = random_tensor({8, 3, 8, 8}, 9);
   const auto lowered = quant::lower_to_qdq(graph);
-  CHECK(lowered.parameter("w.weight").value.scalar_type() == at::kFloat);
-  CHECK(lowered.parameter("w.weight.codes").value.scalar_type() == at::kChar);
-  CHECK(agreement(evaluated(lowered, x), evaluated(graph, x)) == 1);
+  REQUIRE(lowered.parameter("w.weight").value.scalar_type() == at::kFloat);
+  REQUIRE(lowered.parameter("w.weight.codes").value.scalar_type() == at::kChar);
+  REQUIRE(agreement(evaluated(lowered, x), evaluated(graph, x)) == 1);
 }
 
 TEST_CASE("lowering: more than 8 bits have no QDQ form") {

@@ -26,25 +26,25 @@ LayerBits bits_of(const Overrides& overrides, const std::string& name) {
 
 TEST_CASE("overrides: the first match wins, absent keys keep the default") {
   const auto overrides = read("{conv1: {bits_weights: 4}, 'conv.*': {bits_activations: 6, bits_weights: 5}}");
-  CHECK(bits_of(overrides, "conv1").weights == 4);
-  CHECK(bits_of(overrides, "conv1").activations == 8);
-  CHECK(bits_of(overrides, "conv12").weights == 5);
-  CHECK(bits_of(overrides, "fc").weights == 8);
+  REQUIRE(bits_of(overrides, "conv1").weights == 4);
+  REQUIRE(bits_of(overrides, "conv1").activations == 8);
+  REQUIRE(bits_of(overrides, "conv12").weights == 5);
+  REQUIRE(bits_of(overrides, "fc").weights == 8);
   const auto broad_first = read("{'conv.*': {bits_weights: 5}, conv1: {bits_weights: 4}}");
-  CHECK(bits_of(broad_first, "conv1").weights == 5);
+  REQUIRE(bits_of(broad_first, "conv1").weights == 5);
 }
 
 TEST_CASE("overrides: a pattern must match the whole name; Distiller's 'module.' is dropped") {
   const auto overrides = read("{module.conv1: {bits_weights: 4}}");
-  CHECK(bits_of(overrides, "conv1").weights == 4);
-  CHECK(bits_of(overrides, "conv12").weights == 8);
+  REQUIRE(bits_of(overrides, "conv1").weights == 4);
+  REQUIRE(bits_of(overrides, "conv12").weights == 8);
 }
 
 TEST_CASE("overrides: null and 32 bits mean not quantised") {
   const auto overrides = read("{conv1: {bits_weights: null}, conv2: {bits_weights: 32}}");
-  CHECK_FALSE(quantised(bits_of(overrides, "conv1").weights));
-  CHECK_FALSE(quantised(bits_of(overrides, "conv2").weights));
-  CHECK(quantised(bits_of(overrides, "conv3").weights));
+  REQUIRE_FALSE(quantised(bits_of(overrides, "conv1").weights));
+  REQUIRE_FALSE(quantised(bits_of(overrides, "conv2").weights));
+  REQUIRE(quantised(bits_of(overrides, "conv3").weights));
 }
 
 TEST_CASE("overrides: wrong ones are reported with their place") {
@@ -69,8 +69,8 @@ TEST_CASE("overrides: a layer can be left in floating point") {
   quantize(graph, "PostTrainMinMaxQuantizer",
            "overrides: {conv1: {bits_weights: null, bits_activations: null}, fc: {bits_weights: 4}}",
            calibration_of({random_tensor({4, 3, 8, 8}, 9)}));
-  CHECK(graph.find_node("conv1.weight.quantizer") == nullptr);
-  CHECK(graph.find_node("relu1.quantizer") == nullptr);  // the activation of conv1
-  CHECK(graph.find_node("conv2.weight.quantizer") != nullptr);
-  CHECK(graph.node("fc.weight.quantizer").attributes.integer("bits", 0) == 4);
+  REQUIRE(graph.find_node("conv1.weight.quantizer") == nullptr);
+  REQUIRE(graph.find_node("relu1.quantizer") == nullptr);  // the activation of conv1
+  REQUIRE(graph.find_node("conv2.weight.quantizer") != nullptr);
+  REQUIRE(graph.node("fc.weight.quantizer").attributes.integer("bits", 0) == 4);
 }

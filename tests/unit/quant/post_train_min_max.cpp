@@ -24,8 +24,8 @@ constexpr ops::GridSpec kUnsigned{.is_signed = false, .symmetric = false};
 constexpr ops::GridSpec kSigned{.is_signed = true, .symmetric = false};
 
 void check_grid(const ops::Grid& grid, double distillers_scale, double distillers_zero_point) {
-  CHECK(grid.scale.item<double>() == Approx(1 / distillers_scale));
-  CHECK(grid.zero_point.item<double>() == -distillers_zero_point);
+  REQUIRE(grid.scale.item<double>() == Approx(1 / distillers_scale));
+  REQUIRE(grid.zero_point.item<double>() == -distillers_zero_point);
 }
 
 }  // namespace
@@ -44,10 +44,10 @@ TEST_CASE(
   check_grid(grid_of(-10, -5, kUnsigned), 25.5, -255);
   check_grid(grid_of(0, 0, kUnsigned), 1, 0);
   const auto both = ops::make_grid(at::tensor({-10.0, -10.0}), at::tensor({-2.0, 5.0}), kUnsigned);
-  CHECK(both.scale[0].item<double>() == Approx(1 / 25.5));
-  CHECK(both.scale[1].item<double>() == Approx(1 / 17.0));
-  CHECK(both.zero_point[0].item<double>() == 255);
-  CHECK(both.zero_point[1].item<double>() == 170);
+  REQUIRE(both.scale[0].item<double>() == Approx(1 / 25.5));
+  REQUIRE(both.scale[1].item<double>() == Approx(1 / 17.0));
+  REQUIRE(both.zero_point[0].item<double>() == 255);
+  REQUIRE(both.zero_point[1].item<double>() == 170);
 }
 
 TEST_CASE("post-training quantiser: scales follow the least and the greatest value seen") {
@@ -56,11 +56,11 @@ TEST_CASE("post-training quantiser: scales follow the least and the greatest val
   x.view({-1})[3] = -2;
   x.view({-1})[4] = 3.1;
   quantize(graph, kMinMax, "{}", calibration_of({x}));
-  CHECK(graph.parameter("input.quantizer.scale").value.item<float>() == Approx(5.1 / 255));
-  CHECK(graph.parameter("input.quantizer.zero_point").value.item<float>() == 100);
+  REQUIRE(graph.parameter("input.quantizer.scale").value.item<float>() == Approx(5.1 / 255));
+  REQUIRE(graph.parameter("input.quantizer.zero_point").value.item<float>() == 100);
   const auto reach = graph.parameter("d.weight").value.abs().amax({1, 2, 3}) / 127;
-  CHECK(graph.parameter("d.weight.quantizer.scale").value.allclose(reach));
-  CHECK_FALSE(graph.parameter("input.quantizer.scale").trainable);
+  REQUIRE(graph.parameter("d.weight.quantizer.scale").value.allclose(reach));
+  REQUIRE_FALSE(graph.parameter("input.quantizer.scale").trainable);
 }
 
 TEST_CASE("post-training quantiser: 8 bits stay near the floating-point network, fewer bits are farther") {
@@ -73,19 +73,19 @@ TEST_CASE("post-training quantiser: 8 bits stay near the floating-point network,
     return ((evaluated(graph, x) - expected).norm() / expected.norm()).item<double>();
   };
   const auto eight = error("{}"), four = error("{bits_activations: 4, bits_weights: 4}");
-  CHECK(eight < 0.02);
-  CHECK(four > 4 * eight);
-  CHECK(error("{bits_activations: null, bits_weights: null}") < 1e-5);
-  CHECK(evaluated(original, x).equal(expected));  // the clone's folding left the original alone
+  REQUIRE(eight < 0.02);
+  REQUIRE(four > 4 * eight);
+  REQUIRE(error("{bits_activations: null, bits_weights: null}") < 1e-5);
+  REQUIRE(evaluated(original, x).equal(expected));  // the clone's folding left the original alone
 }
 
 TEST_CASE("post-training quantiser: weights only needs no calibration") {
   auto graph = filled_graph(kResidual);
   const auto changes = quantize(graph, kMinMax, "{bits_activations: null}");
-  CHECK(graph.find_node("input.quantizer") == nullptr);
-  CHECK(graph.find_node("conv1.weight.quantizer") != nullptr);
-  CHECK(std::ranges::count(changes.added, "conv1.weight.quantizer.scale") == 1);
-  CHECK(std::ranges::count(changes.removed, "bn1.running_var") == 1);
+  REQUIRE(graph.find_node("input.quantizer") == nullptr);
+  REQUIRE(graph.find_node("conv1.weight.quantizer") != nullptr);
+  REQUIRE(std::ranges::count(changes.added, "conv1.weight.quantizer.scale") == 1);
+  REQUIRE(std::ranges::count(changes.removed, "bn1.running_var") == 1);
 }
 
 TEST_CASE("post-training quantiser: wrong arguments are found before work starts") {

@@ -30,7 +30,7 @@ TEST_CASE("inputs: what does not fit lists inputs and fields", "[train]") {
       [] {
         match_inputs(pair_net(), kPair, {{"a", "left"}, {"b", "middle"}});
       },
-      "no field of the data fits the model's input 'b'");
+      "the data has no field 'middle'");
   require_error([] { match_inputs(pair_net(), kPair, {{"c", "left"}}); }, "model.inputs: the model has no input 'c'");
   require_error(
       [] {
