@@ -56,7 +56,7 @@ asan: packages $(VENV)/ready
 benchmark: build
 	$(BIN)/meson configure $(BUILD) -Dbenchmarks=true
 	$(MESON) compile -C $(BUILD)
-	$(BIN)/python benchmarks/run.py --build $(BUILD)
+	$(BIN)/python benchmarks/run.py --step $(BUILD)/benchmarks/step $(if $(ONNX),--onnx $(ONNX))
 
 SOURCES = git ls-files '*.cpp' '*.h'
 format: packages
