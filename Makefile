@@ -50,8 +50,8 @@ test: packages $(VENV)/ready $(BUILD)/build.ninja
 
 asan: packages $(VENV)/ready
 	[ -f build-asan/build.ninja ] || $(MESON) setup build-asan --unity on --buildtype debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
-	$(MESON) compile -C build-asan core graph io schedule
-	ASAN_OPTIONS=detect_leaks=0 $(MESON) test -C build-asan --print-errorlogs core graph io schedule
+	$(MESON) compile -C build-asan test_core test_graph test_io test_schedule
+	ASAN_OPTIONS=detect_leaks=0 $(MESON) test -C build-asan --no-rebuild --print-errorlogs core graph io schedule
 
 benchmark: build
 	$(BIN)/meson configure $(BUILD) -Dbenchmarks=true

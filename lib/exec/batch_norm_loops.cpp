@@ -1,6 +1,6 @@
 #include "exec/batch_norm_loops.h"
 
-#include "exec/parallel.h"
+#include "ops/parallel.h"
 
 #include <algorithm>
 
@@ -193,7 +193,7 @@ Moments moments(const float* x, Extent extent) {
   const Blocks blocks(extent);
   const auto origin = sample_mean(x, extent), repeated = blocks.repeat(origin);
   TaskSums sums(blocks, extent.channels);
-  run_tasks(blocks.tasks, [&](int64_t task) {
+  ops::run_tasks(blocks.tasks, [&](int64_t task) {
     PerChannel sum(repeated.size()), square(repeated.size());
     blocks.each(task, [&](int64_t offset, int64_t count) {
       add_moments(x + offset, repeated.data(), sum.data(), square.data(), count);
@@ -212,7 +212,7 @@ Moments moments(const float* x, Extent extent) {
 void normalize(const float* x, const float* other, float* y, Extent extent, const Affine& affine, Clamp clamp) {
   const Blocks blocks(extent);
   const auto scale = blocks.repeat(affine.scale), shift = blocks.repeat(affine.shift);
-  run_tasks(blocks.tasks, [&](int64_t task) {
+  ops::run_tasks(blocks.tasks, [&](int64_t task) {
     blocks.each(task, [&](int64_t offset, int64_t count) {
       if (other)
         apply_add(x + offset, other + offset, scale.data(), shift.data(), y + offset, count, clamp);
@@ -227,7 +227,7 @@ GradientSums sum_gradient(
   const Blocks blocks(extent);
   const auto means = blocks.repeat(mean), scale = blocks.repeat(affine.scale), shift = blocks.repeat(affine.shift);
   TaskSums sums(blocks, extent.channels);
-  run_tasks(blocks.tasks, [&](int64_t task) {
+  ops::run_tasks(blocks.tasks, [&](int64_t task) {
     PerChannel sum(means.size()), product(means.size());
     blocks.each(task, [&](int64_t offset, int64_t count) {
       add_gated(gradient + offset, x + offset, means.data(), scale.data(), shift.data(), clamp, sum.data(),
@@ -248,7 +248,7 @@ GradientSums pass_gradient(const float* gradient,
   const Blocks blocks(extent);
   const auto means = blocks.repeat(mean);
   TaskSums sums(blocks, extent.channels);
-  run_tasks(blocks.tasks, [&](int64_t task) {
+  ops::run_tasks(blocks.tasks, [&](int64_t task) {
     PerChannel sum(means.size()), product(means.size());
     blocks.each(task, [&](int64_t offset, int64_t count) {
       add_passed(gradient + offset, y + offset, x + offset, means.data(), clamp, passed + offset, sum.data(),
@@ -272,7 +272,7 @@ void input_gradient(const float* gradient,
   const auto scale = gate ? blocks.repeat(gate->scale) : PerChannel(),
              shift = gate ? blocks.repeat(gate->shift) : PerChannel();
   const LineTables tables{mean.data(), a.data(), b.data(), c.data()};
-  run_tasks(blocks.tasks, [&](int64_t task) {
+  ops::run_tasks(blocks.tasks, [&](int64_t task) {
     blocks.each(task, [&](int64_t offset, int64_t count) {
       if (gate)
         gated_line(gradient + offset, x + offset, tables, scale.data(), shift.data(), clamp, dx + offset, count);

@@ -1,9 +1,9 @@
 #include "core/text.h"
 #include "ops/channels.h"
+#include "ops/parallel.h"
 #include "ops/quantization_grid.h"
 #include "ops/shape.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty_like.h>
 #include <torch/csrc/autograd/custom_function.h>
@@ -76,7 +76,9 @@ rounded_in_one_pass(const at::Tensor& x, const Grid& grid, const GridSpec& spec,
   const auto* from = x.const_data_ptr<float>();
   auto* to = result.values.mutable_data_ptr<float>();
   auto* inside = want_inside ? result.inside.mutable_data_ptr<bool>() : nullptr;
-  at::parallel_for(0, x.numel(), kGrain, [&](int64_t begin, int64_t end) {
+  run_tasks((x.numel() + kGrain - 1) / kGrain, [&](int64_t task) {
+    auto begin = task * kGrain;
+    const auto end = std::min(begin + kGrain, x.numel());
     while (begin < end) {
       const auto k = begin / length;
       const auto count = std::min(end, (k + 1) * length) - begin;

@@ -1,9 +1,9 @@
-#include "exec/parallel.h"
+#include "ops/parallel.h"
 
 #include <ATen/TensorIterator.h>
 #include <ATen/ops/empty.h>
 
-namespace compress::exec {
+namespace compress::ops {
 
 /// at::parallel_for is a template that needs the compiler flags of LibTorch's thread library (OpenMP or its own pool).
 /// A TensorIterator over one byte per task reaches the same threads through compiled code.
@@ -23,4 +23,4 @@ void run_tasks(int64_t tasks, const std::function<void(int64_t)>& task) {
       /*grain_size=*/1);
 }
 
-}  // namespace compress::exec
+}  // namespace compress::ops
