@@ -51,8 +51,9 @@ void DataConfig::declare(Settings& s) {
   s.optional("batch_size", batch_size, "samples in a mini-batch", at_least(1));
   s.custom(normalization_field(
       [this](Normalization read) {
-        mean = std::move(read.mean);
-        std = std::move(read.std);
+        const bool half = read.mean.empty() != read.std.empty();
+        if (!half || !read.mean.empty()) mean = std::move(read.mean);
+        if (!half || !read.std.empty()) std = std::move(read.std);
       },
       [this]() -> std::optional<Normalization> {
         if (!mean || !std) return {};

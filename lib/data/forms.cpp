@@ -24,12 +24,13 @@ nlohmann::json map_or_none(const nlohmann::json& map) {
 }
 
 void declare_normalization(Settings& settings, Normalization& normalization) {
-  settings.required("mean", normalization.mean, "mean of each channel, of pixels between 0 and 1");
-  settings.required("std", normalization.std, "standard deviation of each channel", above(0));
+  settings.optional("mean", normalization.mean, "mean of each channel, of pixels between 0 and 1; absent: the usual one");
+  settings.optional("std", normalization.std, "standard deviation of each channel; absent: the usual one", above(0));
 }
 
 void check_normalization(const Normalization& read, Place place) {
-  if (read.mean.empty() || read.mean.size() != read.std.size())
+  const bool half = read.mean.empty() != read.std.empty();  // the other half comes from the model or the data set
+  if (!half && (read.mean.empty() || read.mean.size() != read.std.size()))
     throw request_error("normalize has {} means and {} standard deviations; one of each for every channel",
                         read.mean.size(), read.std.size())
         .at(std::move(place));

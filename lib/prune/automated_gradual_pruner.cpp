@@ -14,7 +14,10 @@ public:
     settings.required("weights", words_, "parameters to prune, by name or pattern, each to its own level");
   }
   void check(const Moment& moment) const override { level_.check(moment); }
-  void bind(const Graph& graph, Problems& problems) override { names_ = select_parameters(graph, words_, problems); }
+  void bind(const Graph& graph, Problems& problems) override {
+    require_words(words_, problems);
+    names_ = select_parameters(graph, words_, problems);
+  }
   const std::vector<std::string>& parameters() const override { return names_; }
 
   void set_masks(Graph& graph, const Moment& moment) override {

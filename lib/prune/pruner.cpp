@@ -31,4 +31,8 @@ void apply_mask(Graph& graph, const Parameter& parameter) {
   graph.writable(parameter.name).mul_(parameter.mask);
 }
 
+void require_words(const std::vector<std::string>& words, Problems& problems) {
+  if (words.empty()) problems.add(request_error("'weights' is empty: there is nothing to prune"));
+}
+
 }  // namespace compress::prune

@@ -48,6 +48,9 @@ const Registry<Pruner>& pruners();
 /// Gives a parameter a mask of 0 and 1 (its value's shape and memory format; undefined: none).
 void set_mask(Graph& graph, const std::string& parameter, const at::Tensor& mask);
 
+/// Notes a problem when a pruner's `weights` is empty: it would prune nothing.
+void require_words(const std::vector<std::string>& words, Problems& problems);
+
 /// Multiplies a parameter's value by its mask, in place; nothing when it has none.
 void apply_mask(Graph& graph, const Parameter& parameter);
 

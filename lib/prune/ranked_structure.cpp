@@ -19,6 +19,7 @@ void RankedStructure::declare(Settings& settings) {
   settings.required("weights", words_, "parameters to prune, by name or pattern");
   settings.choice("group_dependency", dependency_, {{"None", Dependency::none}, {"Leader", Dependency::leader}},
                   "Leader: the first parameter decides which structures go in all");
+  settings.optional("kwargs", kwargs_, "Distiller's block shapes: only null, since Blocks is no group type here");
   settings.optional("noise", noise_, "probability of ranking by randomly scaled magnitudes", in(0, 1));
   settings.optional("group_size", group_size_, "the number of removed structures is a multiple of this", at_least(1));
   settings.choice("rounding_fn", rounding_,
@@ -27,6 +28,8 @@ void RankedStructure::declare(Settings& settings) {
 }
 
 void RankedStructure::bind(const Graph& graph, Problems& problems) {
+  if (!kwargs_.is_null()) problems.add(request_error("'kwargs' describes blocks, which are no group type here"));
+  require_words(words_, problems);
   names_ = select_parameters(graph, words_, problems);
   for (const auto& name : names_)
     problems.capture([&] { require_structures(name, graph.parameter(name).value.sizes(), group_); });

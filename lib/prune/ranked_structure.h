@@ -41,6 +41,7 @@ private:
   double noise_ = 0;
   int64_t group_size_ = 1;
   std::vector<std::string> words_, names_;
+  Yaml kwargs_;
   std::optional<LeaderMap> leader_;
 };
 

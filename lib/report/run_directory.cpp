@@ -4,8 +4,14 @@
 #include "core/file.h"
 #include "core/text.h"
 
+#include <sys/file.h>
+
+#include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <ctime>
+#include <fcntl.h>
+#include <unistd.h>
 
 namespace compress::report {
 
@@ -28,7 +34,21 @@ fs::path free_name(const fs::path& base) {
   return path;
 }
 
+/// An advisory lock on RUN/lock; the kernel releases it when the process ends, however it ends.
+std::shared_ptr<void> lock_directory(const fs::path& path) {
+  const int file = ::open((path / "lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644);
+  if (file < 0) throw request_error("cannot write in '{}': {}", path.string(), std::strerror(errno));
+  if (::flock(file, LOCK_EX | LOCK_NB) != 0) {
+    ::close(file);
+    throw request_error("'{}' is in use by another process", path.string())
+        .hint("wait until that run has ended, or choose another folder");
+  }
+  return {nullptr, [file](void*) { ::close(file); }};
+}
+
 }  // namespace
+
+RunDirectory::RunDirectory(fs::path path) : path_(std::move(path)), lock_(lock_directory(path_)) {}
 
 RunDirectory RunDirectory::create(const fs::path& out, const std::string& name) {
   const auto path = out.empty() ? free_name(fs::path("runs") / name / timestamp()) : out;

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -23,7 +24,8 @@ public:
   /// Makes `out`, or runs/NAME/TIMESTAMP when empty. Throws a request error when it cannot be written or holds a run
   /// already.
   static RunDirectory create(const std::filesystem::path& out, const std::string& name);
-  /// An existing run; throws a request error when it is none.
+  /// An existing run; throws a request error when it is none. Both refuse a
+  /// directory in which another process is running.
   static RunDirectory open(const std::filesystem::path& path);
 
   const std::filesystem::path& path() const { return path_; }
@@ -38,8 +40,9 @@ public:
   void write_summary(const nlohmann::json& summary) const;
 
 private:
-  explicit RunDirectory(std::filesystem::path path) : path_(std::move(path)) {}
+  explicit RunDirectory(std::filesystem::path path);
   std::filesystem::path path_;
+  std::shared_ptr<void> lock_;  ///< held while this object lives: one process a run directory
 };
 
 }  // namespace compress::report

@@ -90,8 +90,8 @@ void follow_normalization(const Graph& graph, data::DataConfig& config) {
   const auto mean = numbers(graph, kMean), std = numbers(graph, kStd);
   if (mean.empty() || mean.size() != std.size()) return;
   if (!config.mean || !config.std) {
-    config.mean = mean;
-    config.std = std;
+    if (!config.mean) config.mean = mean;
+    if (!config.std) config.std = std;
   } else if (*config.mean != mean || *config.std != std) {
     log::warning(
         "the model was made for images normalised with mean [{}] and std [{}], the recipe says mean [{}] and std [{}]",

@@ -11,6 +11,7 @@
 #include "run/export.h"
 #include "run/measure.h"
 #include "run/model.h"
+#include "run/preflight.h"
 #include "run/progress.h"
 
 #include <ATen/Parallel.h>
@@ -37,19 +38,6 @@ struct Session {
   int64_t epochs = 0;
 };
 
-void check_exports(const schedule::Recipe& recipe) {
-  const auto* quantizers = recipe.root.find("quantizers");
-  const bool quantizes = quantizers && quantizers->is_map() && !quantizers->items.empty();
-  for (const auto& config : recipe.exports) {
-    if (config.format == "onnx" && quantizes)
-      throw request_error("the recipe quantises, but exports the floating-point format 'onnx'")
-          .hint("use 'format: onnx-qdq'");
-    if (config.format == "onnx-qdq" && !quantizes && recipe.has_model() && recipe.model.run.empty())
-      throw request_error("the recipe exports 'onnx-qdq', but has no quantizer")
-          .hint("use 'format: onnx', or add a quantizer");
-  }
-}
-
 void require(const schedule::Recipe& recipe) {
   if (!recipe.has_model())
     throw request_error("the recipe names no model")
@@ -60,9 +48,10 @@ void require(const schedule::Recipe& recipe) {
 
 Session prepare(const schedule::Recipe& recipe, const distill::OpenModel& open) {
   require(recipe);
-  check_exports(recipe);
+  check_surroundings(recipe);
   Session session{.recipe = recipe, .graph = run::open_model(recipe.model, open)};
   auto& config = session.recipe;
+  check_inputs(recipe, session.graph);
   const auto device = train::parse_device(config.training.device);
   follow_normalization(session.graph, config.data);
   session.scheduler = config.bind(session.graph, open);
@@ -72,6 +61,7 @@ Session prepare(const schedule::Recipe& recipe, const distill::OpenModel& open) 
   session.task = train::make_task(config.training.task, session.splits.info.task);
   session.task->bind(session.graph, session.splits.train->fields());
   train::match_inputs(session.graph, session.splits.train->fields(), config.model.inputs);
+  check_metrics(config.checks, *session.task);
   session.optimizer = train::make_optimizer(config.training.optimizer);
   session.evaluation = {.batch_size = config.data.batch_size, .device = device, .inputs = config.model.inputs};
   config.training.inputs = config.model.inputs;
@@ -129,7 +119,9 @@ private:
     options.title = "baseline";
     const auto baseline = measure(session_.graph, session_.splits.test, "test", *session_.task, options);
     progress_.baseline = to_json(baseline);
-    log::info("[run] baseline: {}", metrics_json(baseline.metrics).dump());
+    std::string text;
+    for (const auto& [name, value] : baseline.metrics) text += fmt::format("  {} {:.4g}", name, value);
+    log::info("[run] baseline on the test split:{}", text);
   }
 
   void after_epoch(const train::State& state) {
@@ -253,7 +245,7 @@ Outcome conclude(Session& session,
   return outcome;
 }
 
-/// An interrupted run says how to go on.
+/// A run that was interrupted or failed (disk full) says how to go on.
 template <class Body>
 Outcome with_resume_hint(const report::RunDirectory& directory, Body&& body) {
   try {
@@ -289,9 +281,10 @@ Outcome run_recipe(const schedule::Recipe& recipe, const RunOptions& options) {
 }
 
 std::string describe(const schedule::Recipe& recipe, const distill::OpenModel& open) {
-  check_exports(recipe);
+  check_surroundings(recipe);
   if (!recipe.has_model()) return recipe.timeline();
   auto graph = run::open_model(recipe.model, open);
+  check_inputs(recipe, graph);
   const auto scheduler = recipe.bind(graph, open);
   return recipe.timeline();
 }

@@ -109,6 +109,30 @@ class BadRecipe(Case):
         text = text.replace('policies:\n', 'policies:\n  - quantizer: {instance_name: int8}\n')
         self.says(text, 'onnx-qdq')
 
+    def test_exports_that_cannot_be_written(self):
+        self.says(GOOD + 'export: [{file: metrics.jsonl}]\n', "would overwrite the run's own 'metrics.jsonl'")
+        self.says(GOOD + 'export: [{file: /nowhere/a.onnx}]\n', "there is no folder '/nowhere'")
+        self.says(GOOD + 'export: [{file: ../a.onnx}]\n', "the export '../a.onnx' names a folder")
+
+    def test_more_bits_than_the_exported_format_carries(self):
+        text = GOOD + 'quantizers: {int8: {class: PostTrainMinMaxQuantizer, bits_weights: 9}}\nexport: [{format: onnx-qdq}]\n'
+        self.says(text.replace('policies:\n', 'policies:\n  - quantizer: {instance_name: int8}\n'), "'bits_weights' is 9", 'at most 8 bits')
+
+    def test_nothing_to_prune(self):
+        self.says(self.replaced('[conv1.weight]', '[]'), "'weights' is empty")
+
+    def test_unknown_device(self):
+        self.says(self.replaced('seed: 3', 'device: gpu'), "unknown device 'gpu'", 'cuda')
+
+    def test_a_model_input_that_does_not_exist(self):
+        self.says(self.replaced('"lenet5"', '"lenet5", inputs: {imput: image}'), "the model has no input 'imput'", "did you mean 'input'?")
+
+    def test_a_metric_that_the_task_does_not_have(self):
+        self.says(GOOD + 'checks: {drop_at_most: {top2: 1}}\n', "there is no metric 'top2'", 'top1', command='run')
+
+    def test_a_run_name_that_is_a_path(self):
+        self.says(GOOD + 'name: ../x\n', "the run's name '../x' has a '/'")
+
     def test_overrides_are_checked_too(self):
         recipe = self.write('recipe.yaml', GOOD)
         self.fails(2, "'epoch'", args=('check', recipe, '--set', 'training.epoch=3'))

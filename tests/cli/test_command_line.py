@@ -102,7 +102,10 @@ class CommandLine(Case):
         self.assertIn('layer1.0.conv1 = Conv', text)
 
     def test_export_to_a_place_that_cannot_be_written(self):
-        self.fails(3, 'nowhere', args=('export', 'lenet5', '--output', self.folder / 'nowhere/a.onnx'))
+        self.fails(2, 'there is no folder', 'nowhere', args=('export', 'lenet5', '--output', self.folder / 'nowhere/a.onnx'))
+
+    def test_half_of_a_normalisation_is_filled_by_the_data_set(self):
+        self.run_json('eval', 'lenet5', '--data', 'synthetic_mnist', '--limit', '50', '--set', 'data.normalize.mean=[0.4]')
 
     def test_float_network_has_no_integers_to_export(self):
         self.fails(2, 'not', 'quantise', args=('export', 'lenet5', '--format', 'onnx-qdq', '--output', self.folder / 'a.onnx'))

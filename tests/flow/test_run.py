@@ -141,6 +141,15 @@ class Run(Case):
         self.run_recipe('a')
         self.fails(2, 'holds a run already', '--resume', args=('run', self.recipe, '--out', self.folder / 'a'))
 
+    def test_two_processes_cannot_share_a_run_directory(self):
+        process = self.start('a')
+        self.wait_for_epoch('a', 1, process)
+        self.fails(2, 'is in use by another process', args=('run', '--resume', self.folder / 'a'))
+        self.assertEqual(process.wait(), 0)
+
+    def test_a_resumed_run_stays_in_its_folder(self):
+        self.fails(2, '--out', args=('run', '--resume', self.folder, '--out', self.folder / 'b'))
+
     def test_an_output_directory_that_cannot_be_made(self):
         (self.folder / 'file').write_text('')
         self.fails(2, 'file', args=('run', self.recipe, '--out', self.folder / 'file/run'))

@@ -3,6 +3,7 @@
 #include "core/text.h"
 #include "io/onnx.h"
 #include "passes/pass.h"
+#include "run/preflight.h"
 
 namespace compress::tools {
 
@@ -14,6 +15,7 @@ struct Flags {
 };
 
 void apply(const Flags& flags) {
+  run::require_writable_file(flags.output);
   auto graph = open_model(flags.model);
   auto rows = nlohmann::json::array();
   std::string text;

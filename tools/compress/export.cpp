@@ -2,6 +2,7 @@
 #include "run/export.h"
 
 #include "command.h"
+#include "run/preflight.h"
 
 namespace compress::tools {
 
@@ -13,6 +14,7 @@ struct Flags {
 };
 
 void export_file(const Flags& flags) {
+  run::require_writable_file(flags.config.file);
   const auto graph = open_model(flags.model);
   const auto bytes = run::export_model(graph, flags.config, flags.config.file);
   print({{"file", flags.config.file}, {"format", flags.config.format}, {"bytes", bytes}},

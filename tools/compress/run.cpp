@@ -38,6 +38,7 @@ schedule::Recipe read_recipe(const Flags& flags) {
       throw request_error("no recipe is given").hint("compress run RECIPE, or compress run --resume RUN");
     return schedule::Recipe::read(flags.recipe, overrides(flags));
   }
+  if (!flags.out.empty()) throw request_error("a resumed run stays in its folder: --out cannot change it");
   if (!flags.overrides.empty() || !flags.model.empty() || !flags.data.empty())
     throw request_error("a resumed run keeps its recipe: --set, --model and --data cannot change it");
   const auto saved = std::filesystem::path(flags.resume) / "recipe.yaml";

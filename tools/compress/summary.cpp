@@ -6,6 +6,7 @@
 #include "core/file.h"
 #include "core/text.h"
 #include "graph/text_form.h"
+#include "run/preflight.h"
 
 namespace compress::tools {
 
@@ -95,6 +96,7 @@ const std::vector<std::pair<std::string, Summary (*)(const Graph&)>> kSummaries{
     {"compute", compute}, {"groups", groups}, {"model", model}, {"modules", modules}, {"sparsity", sparsity}};
 
 void summary(const Flags& flags) {
+  if (!flags.output.empty()) run::require_writable_file(flags.output);
   std::vector<std::string> names;
   for (const auto& [name, make] : kSummaries) {
     names.push_back(name);

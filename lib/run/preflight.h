@@ -1,0 +1,26 @@
+#pragma once
+
+#include "graph/graph.h"
+#include "schedule/recipe.h"
+#include "train/task.h"
+
+#include <filesystem>
+
+/// What can be found wrong before any data is read or anything is trained, beyond what the recipe knows of itself.
+namespace compress::run {
+
+/// Device, data set and exports: formats fit the quantisers, files are writable and not the run's own. Throws request
+/// errors.
+void check_surroundings(const schedule::Recipe& recipe);
+
+/// The names in model.inputs are inputs of the graph.
+void check_inputs(const schedule::Recipe& recipe, const Graph& graph);
+
+/// The metrics that `checks:` names are metrics of the task.
+void check_metrics(const schedule::ChecksConfig& checks, const train::Task& task);
+
+/// Throws a request error when no file can be made at `path` (its folder is missing or not writable, or it is a
+/// folder).
+void require_writable_file(const std::filesystem::path& path);
+
+}  // namespace compress::run
