@@ -24,7 +24,8 @@ nlohmann::json map_or_none(const nlohmann::json& map) {
 }
 
 void declare_normalization(Settings& settings, Normalization& normalization) {
-  settings.optional("mean", normalization.mean, "mean of each channel, of pixels between 0 and 1; absent: the usual one");
+  settings.optional("mean", normalization.mean,
+                    "mean of each channel, of pixels between 0 and 1; absent: the usual one");
   settings.optional("std", normalization.std, "standard deviation of each channel; absent: the usual one", above(0));
 }
 
