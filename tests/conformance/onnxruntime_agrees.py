@@ -3,9 +3,7 @@
 Without files those of tests/support/make_onnx.py are made. ONNX_ROUNDTRIP is the program built from tests/support/onnx_roundtrip.cpp; it also
 checks that import, export and import again give the same text form.
 """
-import json
 import pathlib
-import struct
 import subprocess
 import sys
 import tempfile
@@ -14,26 +12,12 @@ import numpy
 import onnx
 import onnxruntime
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from support.safetensors_file import read_safetensors, write_safetensors  # noqa: E402
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 TOLERANCE = 1e-4  # relative to max(1, max|y|): sums in another order
 OPSETS = (13, 17, 18, 21)
-
-
-def write_safetensors(path, tensors):
-    header, data = {}, b''
-    for name, array in tensors.items():
-        header[name] = {'dtype': 'F32', 'shape': list(array.shape), 'data_offsets': [len(data), len(data) + array.nbytes]}
-        data += array.astype(numpy.float32).tobytes()
-    text = json.dumps(header).encode()
-    path.write_bytes(struct.pack('<Q', len(text)) + text + data)
-
-
-def read_safetensors(path):
-    data = path.read_bytes()
-    (length,) = struct.unpack('<Q', data[:8])
-    header, body = json.loads(data[8:8 + length]), data[8 + length:]
-    return {name: numpy.frombuffer(body[slice(*entry['data_offsets'])], numpy.float32).reshape(entry['shape']) for name, entry in header.items()
-            if name != '__metadata__'}
 
 
 def run_onnxruntime(path, inputs):

@@ -4,9 +4,7 @@ QUANTIZE_ONNX is the program built from tests/support/quantize_onnx.cpp; without
 from quantised inputs to the next quantised value gets the same inputs; 99.99 % of its integers must be equal and the others one step away. End to
 end: the outputs must be nearer to the simulation than to the floating-point network by 3 dB.
 """
-import json
 import pathlib
-import struct
 import subprocess
 import sys
 import tempfile
@@ -16,30 +14,15 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-TYPES = {'F32': numpy.float32, 'I8': numpy.int8, 'U8': numpy.uint8, 'I32': numpy.int32}
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from support.safetensors_file import read_safetensors, write_safetensors  # noqa: E402
+
 VARIANTS = [
     ('PostTrainMinMaxQuantizer', '{}'),
     ('PostTrainMinMaxQuantizer', '{bits_activations: 6, bits_weights: 4, per_channel_weights: false}'),
     ('PostTrainMinMaxQuantizer', '{activations: symmetric, quantize_outputs: true}'),
     ('QuantAwareTrainRangeLinearQuantizer', '{bits_activations: 8, bits_weights: 8, mode: ASYMMETRIC_UNSIGNED, per_channel_wts: true}'),
 ]
-
-
-def write_safetensors(path, tensors):
-    header, data = {}, b''
-    for name, array in tensors.items():
-        header[name] = {'dtype': 'F32', 'shape': list(array.shape), 'data_offsets': [len(data), len(data) + array.nbytes]}
-        data += array.astype(numpy.float32).tobytes()
-    text = json.dumps(header).encode()
-    path.write_bytes(struct.pack('<Q', len(text)) + text + data)
-
-
-def read_safetensors(path):
-    data = path.read_bytes()
-    (length,) = struct.unpack('<Q', data[:8])
-    header, body = json.loads(data[8:8 + length]), data[8 + length:]
-    return {name: numpy.frombuffer(body[slice(*entry['data_offsets'])], TYPES[entry['dtype']]).reshape(entry['shape'])
-            for name, entry in header.items() if name != '__metadata__'}
 
 
 class Network:
