@@ -1,5 +1,4 @@
-#include "ops/channels.h"
-#include "ops/shape.h"
+#include "ops/pointwise_op.h"
 
 #include <ATen/ops/_prelu_kernel.h>
 #include <ATen/ops/hardswish.h>
@@ -8,26 +7,6 @@
 namespace compress::ops {
 
 namespace {
-
-using ActivationFunction = at::Tensor (*)(const at::Tensor&);
-
-template <ActivationFunction function>
-Kernel plain_activation(const Node&) {
-  return [](Call& call) { call.out() = function(call.in(0)); };
-}
-
-at::Tensor relu(const at::Tensor& x) {
-  return x.relu();
-}
-at::Tensor sigmoid(const at::Tensor& x) {
-  return x.sigmoid();
-}
-at::Tensor tanh(const at::Tensor& x) {
-  return x.tanh();
-}
-at::Tensor hard_swish(const at::Tensor& x) {
-  return at::hardswish(x);
-}
 
 Kernel leaky_relu_kernel(const Node& node) {
   return
@@ -90,34 +69,22 @@ std::optional<FusedActivation> fused_hard_swish(const Node&) {
   return FusedActivation{"hardswish", {}};
 }
 
-Op activation_op(std::string_view name, std::string_view doc, Kernel (*kernel)(const Node&)) {
-  return {.name = name,
-          .doc = doc,
-          .kernel = kernel,
-          .gradient = Gradient::yes,
-          .infer = infer_same,
-          .macs = no_macs,
-          .channels = same_channels,
-          .resize = keep_attributes,
-          .quantization = Quantization::arithmetic};
-}
-
 Op relu_op() {
-  auto op = activation_op("Relu", "max(x, 0)", plain_activation<relu>);
+  auto op = pointwise_op("Relu", "max(x, 0)", unary_kernel<[](const at::Tensor& x) { return x.relu(); }>);
   op.quantization = Quantization::activation;
   op.fused = fused_relu;
   return op;
 }
 
 Op leaky_relu_op() {
-  auto op = activation_op("LeakyRelu", "x, or alpha * x where x < 0", leaky_relu_kernel);
+  auto op = pointwise_op("LeakyRelu", "x, or alpha * x where x < 0", leaky_relu_kernel);
   op.attributes = {{"alpha", AttributeSpec::Type::number}};
   op.fused = fused_leaky_relu;
   return op;
 }
 
 Op prelu_op() {
-  auto op = activation_op("PRelu", "x, or slope * x where x < 0; the slope is learnt", prelu_kernel);
+  auto op = pointwise_op("PRelu", "x, or slope * x where x < 0; the slope is learnt", prelu_kernel);
   op.min_inputs = op.max_inputs = 2;
   op.since_opset = 9;
   op.infer = prelu_infer;
@@ -126,37 +93,38 @@ Op prelu_op() {
 }
 
 Op clip_op() {
-  auto op = activation_op("Clip", "x limited to [min, max]", clip_kernel);
+  auto op = pointwise_op("Clip", "x limited to [min, max]", clip_kernel);
   op.attributes = {{"max", AttributeSpec::Type::number}, {"min", AttributeSpec::Type::number}};
   op.since_opset = 6;
-  op.constant_inputs = {{.index = 1, .attribute = "min", .since_opset = 11, .scalar = true, .floating = true},
-                        {.index = 2, .attribute = "max", .since_opset = 11, .scalar = true, .floating = true}};
+  op.constant_inputs = {{.index = 1, .attribute = "min", .since_opset = 11, .scalar = true, .like_first_input = true},
+                        {.index = 2, .attribute = "max", .since_opset = 11, .scalar = true, .like_first_input = true}};
   op.quantization = Quantization::activation;
   op.fused = fused_clip;
   return op;
 }
 
 Op sigmoid_op() {
-  auto op = activation_op("Sigmoid", "1 / (1 + exp(-x))", plain_activation<sigmoid>);
+  auto op = pointwise_op("Sigmoid", "1 / (1 + exp(-x))", unary_kernel<[](const at::Tensor& x) { return x.sigmoid(); }>);
   op.fused = fused_sigmoid;
   return op;
 }
 
 Op hard_sigmoid_op() {
-  auto op = activation_op("HardSigmoid", "alpha * x + beta limited to [0, 1]", hard_sigmoid_kernel);
+  auto op = pointwise_op("HardSigmoid", "alpha * x + beta limited to [0, 1]", hard_sigmoid_kernel);
   op.attributes = {{"alpha", AttributeSpec::Type::number}, {"beta", AttributeSpec::Type::number}};
   return op;
 }
 
 Op hard_swish_op() {
-  auto op = activation_op("HardSwish", "x * HardSigmoid(x) with alpha 1/6", plain_activation<hard_swish>);
+  auto op = pointwise_op("HardSwish", "x * HardSigmoid(x) with alpha 1/6",
+                         unary_kernel<[](const at::Tensor& x) { return at::hardswish(x); }>);
   op.since_opset = 14;
   op.fused = fused_hard_swish;
   return op;
 }
 
 Op tanh_op() {
-  auto op = activation_op("Tanh", "hyperbolic tangent", plain_activation<tanh>);
+  auto op = pointwise_op("Tanh", "hyperbolic tangent", unary_kernel<[](const at::Tensor& x) { return x.tanh(); }>);
   op.fused = fused_tanh;
   return op;
 }

@@ -1,13 +1,24 @@
 #include "ops/attributes.h"
 
 #include "core/text.h"
+#include "ops/channels.h"
 #include "ops/shape.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace compress::ops {
 
 namespace {
+
+/// ONNX's numbers of the element types that LibTorch has.
+constexpr std::pair<int64_t, at::ScalarType> kElementTypes[] = {
+    {1, at::kFloat},   {2, at::kByte},    {3, at::kChar},     {4, at::kUInt16}, {5, at::kShort},
+    {6, at::kInt},     {7, at::kLong},    {9, at::kBool},     {10, at::kHalf},  {11, at::kDouble},
+    {12, at::kUInt32}, {13, at::kUInt64}, {16, at::kBFloat16}};
+
+/// Sums and products of such numbers and the sizes of a value do not overflow.
+constexpr int64_t kLargestStep = int64_t{1} << 24;
 
 Shape listed(const Node& node, std::string_view name, size_t count, int64_t otherwise) {
   auto list = node.attributes.integers(name, {});
@@ -50,6 +61,9 @@ Window window_of(const Node& node, Shape kernel, std::span<const int64_t> space)
   for (const auto* sizes : {&window.kernel, &window.strides, &window.dilations})
     if (std::ranges::any_of(*sizes, [](int64_t size) { return size < 1; }))
       throw request_error("kernel, strides and dilations must be at least 1");
+  for (const auto* sizes : {&window.kernel, &window.strides, &window.dilations})
+    if (std::ranges::any_of(*sizes, [](int64_t size) { return size > kLargestStep; }))
+      throw request_error("kernel, strides and dilations must be at most {}", kLargestStep);
   const auto mode = node.attributes.text("auto_pad", "NOTSET");
   if (mode == "SAME_UPPER" || mode == "SAME_LOWER") {
     pad_as_output(window, space, mode == "SAME_LOWER");
@@ -114,24 +128,42 @@ std::vector<int64_t> torch_pads(std::span<const int64_t> begin, std::span<const 
   return pads;
 }
 
+Shape space_of(const Shape& shape) {
+  return {shape.begin() + std::min<int64_t>(2, std::ssize(shape)), shape.end()};
+}
+
+at::Tensor along_channels(const at::Tensor& values, int64_t rank) {
+  Shape shape(static_cast<size_t>(std::max<int64_t>(rank - 1, 1)), 1);
+  shape[0] = values.numel();
+  return values.reshape(shape);
+}
+
+void block_other_axes(ChannelFlow& flow) {
+  for (size_t axis = 0; axis < flow.map(0).size(); ++axis)
+    if (axis != 1) flow.block(flow.map(0)[axis], "a batch or spatial axis carries channels");
+}
+
 at::ScalarType element_type(int64_t onnx_type) {
-  switch (onnx_type) {
-  case 1: return at::kFloat;
-  case 2: return at::kByte;
-  case 3: return at::kChar;
-  case 4: return at::kUInt16;
-  case 5: return at::kShort;
-  case 6: return at::kInt;
-  case 7: return at::kLong;
-  case 9: return at::kBool;
-  case 10: return at::kHalf;
-  case 11: return at::kDouble;
-  case 16: return at::kBFloat16;
-  default:
-    throw request_error("ONNX element type {} is not supported", onnx_type)
-        .hint("allowed are 1 (float), 2 (uint8), 3 (int8), 4 (uint16), 5 (int16), 6 (int32), 7 (int64), 9 (bool), "
-              "10 (float16), 11 (double), 16 (bfloat16)");
-  }
+  for (const auto& [number, type] : kElementTypes)
+    if (number == onnx_type) return type;
+  throw request_error("ONNX element type {} is not supported", onnx_type)
+      .hint("allowed are 1 (float), 2 (uint8), 3 (int8), 4 (uint16), 5 (int16), 6 (int32), 7 (int64), 9 (bool), "
+            "10 (float16), 11 (double), 12 (uint32), 13 (uint64), 16 (bfloat16)");
+}
+
+int64_t onnx_element_type(at::ScalarType type) {
+  for (const auto& [number, ours] : kElementTypes)
+    if (ours == type) return number;
+  throw request_error("ONNX has no element type '{}'", c10::toString(type));
+}
+
+std::pair<int64_t, int64_t> integer_limits(at::ScalarType type) {
+  if (type == at::kBool) return {0, 1};
+  const auto bits = static_cast<int64_t>(8 * c10::elementSize(type));
+  const bool is_signed = type == at::kChar || type == at::kShort || type == at::kInt || type == at::kLong;
+  if (is_signed)
+    return {std::numeric_limits<int64_t>::min() >> (64 - bits), std::numeric_limits<int64_t>::max() >> (64 - bits)};
+  return {0, std::numeric_limits<int64_t>::max() >> (bits == 64 ? 0 : 63 - bits)};
 }
 
 std::vector<AttributeSpec> with_attributes(std::vector<AttributeSpec> a, std::vector<AttributeSpec> b) {

@@ -33,8 +33,23 @@ void make_pads_explicit(Graph& graph, Node& node);
 /// Padding in LibTorch's order (last axis first, front and back in turn) for the spatial axes.
 std::vector<int64_t> torch_pads(std::span<const int64_t> begin, std::span<const int64_t> end);
 
+/// The sizes behind batch and channels.
+Shape space_of(const Shape& shape);
+
+/// A tensor of one number per channel, to go with a value of `rank` axes.
+at::Tensor along_channels(const at::Tensor& values, int64_t rank);
+
+/// Blocks what carries channels among the batch and spatial axes of the first input, which an operator over axis 1
+/// does not follow.
+void block_other_axes(ChannelFlow& flow);
+
 /// LibTorch's type for ONNX's number of an element type. Throws a request error.
 at::ScalarType element_type(int64_t onnx_type);
+/// The other way round. Throws a request error when ONNX has no such type.
+int64_t onnx_element_type(at::ScalarType type);
+
+/// The smallest and the largest number of an integer type or bool; of 64 unsigned bits only the lower half is used.
+std::pair<int64_t, int64_t> integer_limits(at::ScalarType type);
 
 /// a followed by b.
 std::vector<AttributeSpec> with_attributes(std::vector<AttributeSpec> a, std::vector<AttributeSpec> b);

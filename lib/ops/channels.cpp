@@ -75,13 +75,13 @@ Atoms ChannelFlow::own_axis(size_t i, int64_t axis) {
   if (is_parameter(i))
     set_parameter(i, axis, atoms);
   else
-    block(atoms, fmt::format("the channels of '{}' are not known", node_.inputs[i]));
+    block(atoms, fmt::format("the channels of '{}' on axis {} cannot be followed", node_.inputs[i], axis));
   return atoms;
 }
 
 void ChannelFlow::unite(const Atoms& a, const Atoms& b) {
   if (a.empty() || b.empty()) {
-    block(a.empty() ? b : a, "the channels meet an axis that has none");
+    block(a.empty() ? b : a, "the channels meet others that cannot be followed");
     return;
   }
   if (a.size() != b.size())
@@ -104,13 +104,17 @@ void ChannelFlow::block_inputs(const std::string& why) {
 
 void ChannelFlow::bind(size_t i, int64_t axis, const Atoms& atoms) {
   if (!has(i)) return;
+  const auto& name = node_.inputs[i];
   if (!is_parameter(i)) {
-    unite(this->axis(i, axis), atoms);
+    const auto& known = this->axis(i, axis);
+    if (known.empty()) return block(atoms, fmt::format("they meet axis {} of '{}', which carries none", axis, name));
+    if (atoms.empty()) return block(known, fmt::format("axis {} of '{}' meets an axis that carries none", axis, name));
+    unite(known, atoms);
   } else if (!atoms.empty()) {
     set_parameter(i, axis, atoms);
   } else {
     const auto pinned = own_axis(i, axis);
-    block(pinned, fmt::format("the channels that '{}' meets are not followed", node_.inputs[i]));
+    block(pinned, fmt::format("axis {} of '{}' meets an axis whose channels cannot be followed", axis, name));
   }
 }
 

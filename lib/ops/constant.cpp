@@ -1,3 +1,4 @@
+#include "core/text.h"
 #include "ops/attributes.h"
 #include "ops/channels.h"
 #include "ops/shape.h"
@@ -6,11 +7,9 @@
 #include <ATen/ops/full.h>
 #include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
 
-#include <algorithm>
-
-/// The operators that make values out of shapes and attributes; import folds them, so that kernels matter and shapes
-/// hardly do.
+/// The operators that make values out of attributes; import folds those whose inputs are constants.
 namespace compress::ops {
 
 namespace {
@@ -33,25 +32,6 @@ std::vector<ValueInfo> constant_infer(const InferCall& call) {
   return {{.shape = shape_of(value), .type = value.scalar_type()}};
 }
 
-/// The axes from `start` to `end` of a value, as Shape lists them.
-Shape listed_sizes(const Node& node, const Shape& shape) {
-  const auto rank = std::ssize(shape);
-  const auto position = [&](std::string_view name, int64_t otherwise) {
-    const auto at = node.attributes.integer(name, otherwise);
-    return std::clamp<int64_t>(at < 0 ? at + rank : at, 0, rank);
-  };
-  const auto start = position("start", 0), end = std::max(start, position("end", rank));
-  return {shape.begin() + start, shape.begin() + end};
-}
-
-Kernel shape_kernel(const Node& node) {
-  return [node](Call& call) { call.out() = at::tensor(listed_sizes(node, shape_of(call.in(0))), at::kLong); };
-}
-
-std::vector<ValueInfo> shape_infer(const InferCall& call) {
-  return {{.shape = {std::ssize(listed_sizes(call.node, call.shape(0)))}, .type = at::kLong}};
-}
-
 at::ScalarType filled_type(const Node& node) {
   return element_type(node.attributes.integer("dtype", 1));
 }
@@ -65,16 +45,38 @@ std::vector<ValueInfo> filled_infer(const InferCall& call) {
   return {{.shape = call.node.attributes.integers("shape", {}), .type = filled_type(call.node)}};
 }
 
+/// ceil((limit - start) / delta) numbers; none when limit lies on the other side.
 Kernel range_kernel(const Node&) {
   return [](Call& call) {
-    call.out() = at::arange(call.in(0).item(), call.in(1).item(), call.in(2).item(),
-                            at::TensorOptions(call.in(0).scalar_type()));
+    const auto start = call.in(0).item(), limit = call.in(1).item(), delta = call.in(2).item();
+    if (delta.toDouble() == 0) throw run_error("counts in steps of 0");
+    const bool empty = (limit.toDouble() - start.toDouble()) / delta.toDouble() <= 0;
+    call.out() = at::arange(start, empty ? start : limit, delta, at::TensorOptions(call.in(0).scalar_type()));
   };
 }
 
 std::vector<ValueInfo> range_infer(const InferCall&) {
   throw request_error("the size of its output depends on data")
       .hint("import folds a Range of constants; this one must be computed from the input's values");
+}
+
+at::ScalarType eye_type(const Node& node, at::ScalarType otherwise) {
+  return node.attributes.has("dtype") ? filled_type(node) : otherwise;
+}
+
+Kernel eye_like_kernel(const Node& node) {
+  return [node, k = node.attributes.integer("k", 0)](Call& call) {
+    const auto& x = call.in(0);
+    auto result = at::zeros(x.sizes(), x.options().dtype(eye_type(node, x.scalar_type())));
+    if (-x.size(0) < k && k < x.size(1)) result.diagonal(k).fill_(1);
+    call.out() = result;
+  };
+}
+
+std::vector<ValueInfo> eye_like_infer(const InferCall& call) {
+  if (call.shape(0).size() != 2)
+    throw request_error("the input has shape {}, but a matrix is needed", shape_text(call.shape(0)));
+  return {{.shape = call.shape(0), .type = eye_type(call.node, call.in(0).type)}};
 }
 
 void no_channels(ChannelFlow&) {}
@@ -111,15 +113,6 @@ Op filled_op() {
   return op;
 }
 
-Op shape_op() {
-  using enum AttributeSpec::Type;
-  auto op = constant_op("Shape", "the sizes of a value", shape_kernel, shape_infer);
-  op.min_inputs = op.max_inputs = 1;
-  op.attributes = {{"end", integer}, {"start", integer}};
-  op.channels = blocked;
-  return op;
-}
-
 Op range_op() {
   auto op = constant_op("Range", "start, start + delta, ... below limit", range_kernel, range_infer);
   op.min_inputs = op.max_inputs = 3;
@@ -128,10 +121,21 @@ Op range_op() {
   return op;
 }
 
+Op eye_like_op() {
+  using enum AttributeSpec::Type;
+  auto op = constant_op("EyeLike", "ones on the k-th diagonal of a matrix of the input's shape", eye_like_kernel,
+                        eye_like_infer);
+  op.min_inputs = op.max_inputs = 1;
+  op.since_opset = 9;
+  op.attributes = {{"dtype", integer}, {"k", integer}};
+  op.channels = blocked;
+  return op;
+}
+
 }  // namespace
 
 namespace families {
-extern const OpFamily constant{{plain_constant_op(), filled_op(), shape_op(), range_op()}};
+extern const OpFamily constant{{plain_constant_op(), filled_op(), range_op(), eye_like_op()}};
 }
 
 }  // namespace compress::ops

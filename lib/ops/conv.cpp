@@ -12,12 +12,8 @@ namespace compress::ops {
 
 namespace {
 
-Shape spatial_axes(const Shape& shape) {
-  return {shape.begin() + 2, shape.end()};
-}
-
 at::Tensor padded_convolution(const Node& node, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
-  const auto window = window_of(node, spatial_axes(shape_of(weight)), spatial_axes(shape_of(x)));
+  const auto window = window_of(node, space_of(shape_of(weight)), space_of(shape_of(x)));
   const auto input = window.symmetric() ? x : at::constant_pad_nd(x, torch_pads(window.begin, window.end), 0);
   const auto pads = window.symmetric() ? window.begin : Shape(window.begin.size(), 0);
   return at::convolution(input, weight, bias, window.strides, pads, window.dilations, /*transposed=*/false,
@@ -53,7 +49,7 @@ Atoms depthwise_channels(ChannelFlow& flow) {
   const auto inputs = flow.axis(0, 1);
   if (inputs.empty()) {
     const auto outputs = flow.own_axis(1, 0);
-    flow.block(outputs, "the channels of its input are not known");
+    flow.block(outputs, fmt::format("axis 1 of '{}' carries no channels that can be followed", flow.node().inputs[0]));
     return outputs;
   }
   const auto multiplier = flow.shape(1)[0] / std::ssize(inputs);
@@ -102,9 +98,9 @@ std::vector<ValueInfo> conv_infer(const InferCall& call) {
   if (call.has(2) && call.shape(2) != Shape{weight[0]})
     throw request_error("the bias has shape {}, but there are {} output channels", shape_text(call.shape(2)),
                         weight[0]);
-  const auto space = spatial_axes(x);
+  const auto space = space_of(x);
   Shape shape{x[0], weight[0]};
-  for (const auto size : window_output(window_of(call.node, spatial_axes(weight), space), space)) shape.push_back(size);
+  for (const auto size : window_output(window_of(call.node, space_of(weight), space), space)) shape.push_back(size);
   return {{.shape = std::move(shape), .type = call.in(0).type}};
 }
 
@@ -115,8 +111,7 @@ int64_t conv_macs(const Node&, std::span<const ValueInfo> inputs, std::span<cons
 std::vector<int> conv_channels(ChannelFlow& flow) {
   const auto groups = flow.node().attributes.integer("group", 1);
   ChannelMap map(flow.output_shape().size());
-  for (size_t axis = 0; axis < map.size(); ++axis)
-    if (axis != 1) flow.block(flow.map(0)[axis], "a batch or spatial axis carries channels");
+  block_other_axes(flow);
   if (groups > 1 && groups == flow.shape(0)[1]) {
     map[1] = depthwise_channels(flow);
   } else {

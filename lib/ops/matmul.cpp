@@ -1,5 +1,6 @@
 #include "core/text.h"
 #include "ops/channels.h"
+#include "ops/product_channels.h"
 #include "ops/shape.h"
 
 namespace compress::ops {
@@ -10,16 +11,22 @@ Kernel matmul_kernel(const Node&) {
   return [](Call& call) { call.out() = call.in(0).matmul(call.in(1)); };
 }
 
+/// A factor with its matrix axes: a list is a row on the left and a column on the right.
+Shape as_matrix(const Shape& shape, bool left) {
+  if (shape.size() != 1) return shape;
+  return left ? Shape{1, shape[0]} : Shape{shape[0], 1};
+}
+
 std::vector<ValueInfo> matmul_infer(const InferCall& call) {
-  const auto &a = call.shape(0), &b = call.shape(1);
-  require_rank(call, 0, 2);
-  require_rank(call, 1, 2);
+  require_rank(call, 0, 1);
+  require_rank(call, 1, 1);
+  const auto a = as_matrix(call.shape(0), true), b = as_matrix(call.shape(1), false);
   if (a.back() != b[b.size() - 2])
-    throw request_error("shapes {} and {} cannot be multiplied: {} columns meet {} rows", shape_text(a), shape_text(b),
-                        a.back(), b[b.size() - 2]);
+    throw request_error("shapes {} and {} cannot be multiplied: {} columns meet {} rows", shape_text(call.shape(0)),
+                        shape_text(call.shape(1)), a.back(), b[b.size() - 2]);
   auto shape = broadcast({a.begin(), a.end() - 2}, {b.begin(), b.end() - 2});
-  shape.push_back(a[a.size() - 2]);
-  shape.push_back(b.back());
+  if (call.shape(0).size() > 1) shape.push_back(a[a.size() - 2]);
+  if (call.shape(1).size() > 1) shape.push_back(b.back());
   return {{.shape = std::move(shape), .type = call.in(0).type}};
 }
 
@@ -31,16 +38,8 @@ int last_axis(const Node&) {
   return 1;
 }
 
-/// x [..., in] times a weight [in, out] is a linear layer; anything else mixes two values and is not followed.
 void matmul_channels(ChannelFlow& flow) {
-  if (flow.is_parameter(0) || flow.shape(1).size() != 2) {
-    flow.block_inputs("both factors are values");
-    return;
-  }
-  auto map = flow.map(0);
-  flow.bind(1, 0, map.back());
-  map.back() = flow.own_axis(1, 1);
-  flow.set_output(std::move(map));
+  product_channels(flow, matmul_axes(flow.shape(0), flow.shape(1)));
 }
 
 }  // namespace

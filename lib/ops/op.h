@@ -84,9 +84,9 @@ struct AttributeSpec {
 struct ConstantInput {
   int index;
   std::string_view attribute;
-  int since_opset = 1;    ///< before that opset ONNX has it as an attribute of the same name
-  bool scalar = false;    ///< one number (Clip's min) rather than a list
-  bool floating = false;  ///< of the first input's element type rather than int64
+  int since_opset = 1;            ///< before that opset ONNX has it as an attribute of the same name
+  bool scalar = false;            ///< one number (Clip's min) rather than a list
+  bool like_first_input = false;  ///< the tensor has the first input's element type; else int64 or 32-bit float
 };
 
 class ChannelFlow;
@@ -108,6 +108,8 @@ struct Op {
   int min_outputs = 1;
   int max_outputs = 1;
   int since_opset = 1;  ///< first opset in which it exists in this form
+  /// The output's shape follows from values, not from shapes: `infer` gives the largest it may be.
+  bool data_dependent = false;
   std::vector<AttributeSpec> attributes = {};
   std::vector<ConstantInput> constant_inputs = {};
 

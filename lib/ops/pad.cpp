@@ -39,7 +39,9 @@ int64_t pad_source(const std::string& mode, int64_t index, int64_t size) {
   if (mode == "constant") return -1;
   if (mode == "edge") return std::clamp<int64_t>(index, 0, size - 1);
   if (mode == "wrap") return (index % size + size) % size;
-  return index < 0 ? -index : 2 * (size - 1) - index;  // reflect
+  const auto period = std::max<int64_t>(1, 2 * (size - 1));  // reflect, again and again
+  const auto from_front = (index % period + period) % period;
+  return std::min(from_front, period - from_front);
 }
 
 Shape pad_sources(const std::string& mode, int64_t size, int64_t begin, int64_t end) {
@@ -75,14 +77,18 @@ Kernel pad_kernel(const Node& node) {
 std::vector<ValueInfo> pad_infer(const InferCall& call) {
   auto result = call.in(0);
   const auto padding = padding_of(call.node, result.shape.size());
-  const auto mode = pad_mode(call.node);
+  const bool copies = pad_mode(call.node) != "constant";
   for (size_t axis = 0; axis < result.shape.size(); ++axis) {
     const auto size = result.shape[axis];
-    if (mode == "reflect" && std::max(padding.begin[axis], padding.end[axis]) >= size)
-      throw request_error("axis {} of size {} cannot be padded by {} in mode 'reflect'", axis, size,
-                          std::max(padding.begin[axis], padding.end[axis]));
-    result.shape[axis] += padding.begin[axis] + padding.end[axis];
-    if (result.shape[axis] < 0) throw request_error("pads crop axis {} of size {} to less than nothing", axis, size);
+    if (copies && size == 0 && (padding.begin[axis] > 0 || padding.end[axis] > 0))
+      throw request_error("axis {} has nothing to pad with in mode '{}'", axis, pad_mode(call.node));
+    int64_t padded = 0;
+    if (__builtin_add_overflow(size, padding.begin[axis], &padded) ||
+        __builtin_add_overflow(padded, padding.end[axis], &padded))
+      throw request_error("pads of {} and {} are too many for an axis of size {}", padding.begin[axis],
+                          padding.end[axis], size);
+    result.shape[axis] = padded;
+    if (padded < 0) throw request_error("pads crop axis {} of size {} to less than nothing", axis, size);
   }
   return {result};
 }
@@ -136,6 +142,16 @@ void pad_resize(Node& node, const Resize& resize) {
   node.attributes.erase("axes");
 }
 
+/// Pads for every axis: before opset 18 ONNX has no others.
+void pad_all_axes(Graph& graph, Node& node) {
+  if (!node.attributes.has("axes")) return;
+  const auto padding = padding_of(node, input_infos(node, infer(graph, 2, &node)).front().shape.size());
+  auto pads = padding.begin;
+  pads.insert(pads.end(), padding.end.begin(), padding.end.end());
+  node.attributes.set("pads", pads);
+  node.attributes.erase("axes");
+}
+
 }  // namespace
 
 namespace families {
@@ -147,16 +163,18 @@ extern const OpFamily pad{
                      {"mode", AttributeSpec::Type::text, false, "constant|reflect|edge|wrap"},
                      {"pads", AttributeSpec::Type::integers, true},
                      {"value", AttributeSpec::Type::number}},
-      .constant_inputs = {{.index = 1, .attribute = "pads", .since_opset = 11},
-                          {.index = 2, .attribute = "value", .since_opset = 11, .scalar = true, .floating = true},
-                          {.index = 3, .attribute = "axes", .since_opset = 18}},
+      .constant_inputs =
+          {{.index = 1, .attribute = "pads", .since_opset = 11},
+           {.index = 2, .attribute = "value", .since_opset = 11, .scalar = true, .like_first_input = true},
+           {.index = 3, .attribute = "axes", .since_opset = 18}},
       .kernel = pad_kernel,
       .gradient = Gradient::yes,
       .infer = pad_infer,
       .macs = no_macs,
       .channels = pad_channels,
       .resize = pad_resize,
-      .quantization = Quantization::same_grid}}};
+      .quantization = Quantization::same_grid,
+      .normalize = pad_all_axes}}};
 }
 
 }  // namespace compress::ops

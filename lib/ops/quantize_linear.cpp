@@ -1,24 +1,32 @@
 #include "core/text.h"
 #include "ops/attributes.h"
 #include "ops/channels.h"
+#include "ops/integer_arithmetic.h"
 #include "ops/quantization_grid.h"
 #include "ops/shape.h"
 
-#include <limits>
-
-/// ONNX's quantisers at the border of integer graphs: real = scale * (q - zero_point), one scale or one per index of an
-/// axis.
+/// ONNX's quantisers at the border of integer graphs: real = scale * (q - zero_point), one scale, one per index of an
+/// axis, or one per block of indices.
 namespace compress::ops {
 
 namespace {
 
-/// The axis when the scale has one, else -1.
-int64_t scale_axis(const Node& node, size_t scale_rank, size_t rank) {
-  return scale_rank == 0 ? -1 : axis_of(node.attributes.integer("axis", 1), static_cast<int64_t>(rank));
+int64_t stated_axis(const Node& node, size_t rank) {
+  return axis_of(node.attributes.integer("axis", 1), static_cast<int64_t>(rank));
 }
 
-int64_t scale_axis(const Node& node, const at::Tensor& scale, const at::Tensor& x) {
-  return scale.numel() == 1 ? -1 : scale_axis(node, static_cast<size_t>(scale.dim()), static_cast<size_t>(x.dim()));
+/// How many indices of the axis share a scale; 0: the scale is one number, or one per index.
+int64_t scale_block(const Node& node) {
+  return node.attributes.integer("block_size", 0);
+}
+
+/// Scale or zero point as something that broadcasts to a value of this shape.
+at::Tensor spread(const Node& node, const at::Tensor& values, const at::Tensor& x) {
+  if (values.numel() == 1) return values.reshape({});
+  const auto axis = stated_axis(node, static_cast<size_t>(x.dim()));
+  if (const auto block = scale_block(node); block > 0)
+    return values.repeat_interleave(block, axis).narrow(axis, 0, x.size(axis));
+  return along_axis(values, axis, x.dim());
 }
 
 at::ScalarType quantized_type(const Node& node, at::ScalarType zero_point) {
@@ -27,43 +35,50 @@ at::ScalarType quantized_type(const Node& node, at::ScalarType zero_point) {
   return stated == 0 ? at::kByte : element_type(stated);
 }
 
-template <class T>
-std::pair<double, double> limits_of() {
-  return {std::numeric_limits<T>::min(), std::numeric_limits<T>::max()};
-}
-
-std::pair<double, double> integer_limits(at::ScalarType type) {
-  switch (type) {
-  case at::kByte: return limits_of<uint8_t>();
-  case at::kChar: return limits_of<int8_t>();
-  case at::kUInt16: return limits_of<uint16_t>();
-  case at::kShort: return limits_of<int16_t>();
-  default:
-    throw request_error("values cannot be quantised to {}", c10::toString(type))
-        .hint("allowed are uint8, int8, uint16 and int16");
-  }
+/// The type of the division: `precision`, else the scale's.
+at::ScalarType division_type(const Node& node, at::ScalarType scale) {
+  const auto stated = node.attributes.integer("precision", 0);
+  return stated == 0 ? scale : element_type(stated);
 }
 
 Kernel quantize_kernel(const Node& node) {
   return [node](Call& call) {
     const auto& x = call.in(0);
-    const auto axis = scale_axis(node, call.in(1), x);
     const auto type = quantized_type(node, call.has(2) ? call.in(2).scalar_type() : at::ScalarType::Undefined);
-    const auto [low, high] = integer_limits(type);
-    auto q = x.div(along_axis(call.in(1), axis, x.dim())).round();
-    if (call.has(2)) q = q.add(along_axis(call.in(2), axis, x.dim()).to(q.scalar_type()));
+    const auto [low, high] = grid_limits(type);
+    const auto wide = division_type(node, call.in(1).scalar_type());
+    auto q = x.to(wide).div(spread(node, call.in(1), x).to(wide)).round();
+    // Halves cannot hold all integers of 16 bits.
+    if (wide != at::kDouble) q = q.to(at::kFloat);
+    if (call.has(2)) q = q.add(spread(node, call.in(2).to(at::kInt), x).to(q.scalar_type()));
     call.out() = q.clamp(low, high).to(type);
   };
+}
+
+at::ScalarType real_type(const Node& node, at::ScalarType scale) {
+  const auto stated = node.attributes.integer("output_dtype", 0);
+  return stated == 0 ? scale : element_type(stated);
 }
 
 Kernel dequantize_kernel(const Node& node) {
   return [node](Call& call) {
     const auto& x = call.in(0);
-    const auto axis = scale_axis(node, call.in(1), x);
     auto q = x.to(at::kInt);
-    if (call.has(2)) q = q.sub(along_axis(call.in(2), axis, x.dim()).to(at::kInt));
-    call.out() = q.to(call.in(1).scalar_type()).mul(along_axis(call.in(1), axis, x.dim()));
+    if (call.has(2)) q = q.sub(spread(node, call.in(2).to(at::kInt), x));
+    const auto& scale = call.in(1);
+    const auto wide = scale.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+    const auto real = q.to(wide).mul(spread(node, scale, x).to(wide));
+    call.out() = real.to(real_type(node, scale.scalar_type()));
   };
+}
+
+void check_blocks(const InferCall& call, const Shape& scale, int64_t block) {
+  auto expected = call.shape(0);
+  const auto axis = static_cast<size_t>(stated_axis(call.node, expected.size()));
+  expected[axis] = (expected[axis] + block - 1) / block;
+  if (block < 0 || scale != expected)
+    throw request_error("the scale has shape {}, but blocks of {} on axis {} of the value need {}", shape_text(scale),
+                        block, axis, shape_text(expected));
 }
 
 void check_scale(const InferCall& call) {
@@ -72,7 +87,8 @@ void check_scale(const InferCall& call) {
     throw request_error("scale of shape {} and zero point of shape {} differ", shape_text(scale),
                         shape_text(call.shape(2)));
   if (elements(scale) == 1) return;
-  const auto axis = scale_axis(call.node, scale.size(), call.shape(0).size());
+  if (const auto block = scale_block(call.node)) return check_blocks(call, scale, block);
+  const auto axis = stated_axis(call.node, call.shape(0).size());
   if (scale != Shape{call.shape(0)[static_cast<size_t>(axis)]})
     throw request_error("the scale has shape {}, but axis {} of the value has size {}", shape_text(scale), axis,
                         call.shape(0)[static_cast<size_t>(axis)])
@@ -82,19 +98,20 @@ void check_scale(const InferCall& call) {
 std::vector<ValueInfo> quantize_infer(const InferCall& call) {
   check_scale(call);
   const auto type = quantized_type(call.node, call.has(2) ? call.in(2).type : at::ScalarType::Undefined);
-  integer_limits(type);
+  grid_limits(type);
   return {{.shape = call.shape(0), .type = type}};
 }
 
 std::vector<ValueInfo> dequantize_infer(const InferCall& call) {
   check_scale(call);
-  return {{.shape = call.shape(0), .type = call.in(1).type}};
+  return {{.shape = call.shape(0), .type = real_type(call.node, call.in(1).type)}};
 }
 
 void quantize_channels(ChannelFlow& flow) {
+  if (scale_block(flow.node()) > 0) return flow.block_inputs("scales are shared by blocks of channels");
   same_channels(flow);
   if (elements(flow.shape(1)) == 1) return;
-  const auto axis = scale_axis(flow.node(), flow.shape(1).size(), flow.shape(0).size());
+  const auto axis = stated_axis(flow.node(), flow.shape(0).size());
   for (size_t i = 1; i < flow.inputs(); ++i) flow.bind(i, 0, flow.axis(0, axis));
 }
 
@@ -109,7 +126,9 @@ Op linear_op(std::string_view name, std::string_view doc, Kernel (*kernel)(const
           .min_inputs = 2,
           .max_inputs = 3,
           .since_opset = 10,
-          .attributes = {{"axis", AttributeSpec::Type::integer}},
+          .attributes = {{"axis", AttributeSpec::Type::integer},
+                         {"block_size", AttributeSpec::Type::integer},
+                         {"output_dtype", AttributeSpec::Type::integer}},
           .kernel = kernel,
           .gradient = Gradient::none,
           .infer = infer,
@@ -122,7 +141,7 @@ Op linear_op(std::string_view name, std::string_view doc, Kernel (*kernel)(const
 Op quantize_op() {
   auto op = linear_op("QuantizeLinear", "integers on a grid: saturated rint(x / scale) + zero_point", quantize_kernel,
                       quantize_infer);
-  op.attributes.push_back({"output_dtype", AttributeSpec::Type::integer});
+  op.attributes.push_back({"precision", AttributeSpec::Type::integer});
   op.normalize = drop_saturate;
   return op;
 }

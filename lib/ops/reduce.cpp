@@ -1,7 +1,10 @@
-#include "ops/channels.h"
-#include "ops/shape.h"
+#include "ops/attributes.h"
+#include "ops/pointwise_op.h"
+
+#include <ATen/ops/linalg_vector_norm.h>
 
 #include <algorithm>
+#include <limits>
 
 namespace compress::ops {
 
@@ -22,23 +25,62 @@ Shape reduced_axes(const Node& node, int64_t rank) {
 
 using ReduceFunction = at::Tensor (*)(const at::Tensor&, at::IntArrayRef axes, bool keep);
 
+/// Without axes each element is reduced by itself: its square, its logarithm, ...
 template <ReduceFunction function>
 Kernel reduce_kernel(const Node& node) {
   return [node](Call& call) {
-    const auto& x = call.in(0);
+    const auto x = computable(call.in(0));
     const auto axes = reduced_axes(node, x.dim());
-    call.out() = axes.empty() ? x : function(x, axes, keeps_axes(node));
+    const auto result = axes.empty() ? function(x.unsqueeze(-1), {-1}, false) : function(x, axes, keeps_axes(node));
+    call.out() = result.to(call.in(0).scalar_type());
   };
 }
 
+/// Integers are computed with as real numbers.
+at::Tensor real(const at::Tensor& x) {
+  return x.is_floating_point() ? x : x.to(at::kDouble);
+}
+
 at::Tensor mean(const at::Tensor& x, at::IntArrayRef axes, bool keep) {
-  return x.mean(axes, keep);
+  return real(x).mean(axes, keep);
 }
 at::Tensor sum(const at::Tensor& x, at::IntArrayRef axes, bool keep) {
   return x.sum(axes, keep);
 }
+at::Tensor sum_of_magnitudes(const at::Tensor& x, at::IntArrayRef axes, bool keep) {
+  return x.abs().sum(axes, keep);
+}
+at::Tensor euclidean_length(const at::Tensor& x, at::IntArrayRef axes, bool keep) {
+  return at::linalg_vector_norm(real(x), 2, axes, keep);
+}
+at::Tensor sum_of_squares(const at::Tensor& x, at::IntArrayRef axes, bool keep) {
+  return x.square().sum(axes, keep);
+}
+at::Tensor log_of_sum(const at::Tensor& x, at::IntArrayRef axes, bool keep) {
+  return real(x).sum(axes, keep).log();
+}
+at::Tensor log_of_sum_of_exponentials(const at::Tensor& x, at::IntArrayRef axes, bool keep) {
+  return real(x).logsumexp(axes, keep);
+}
+at::Tensor product(const at::Tensor& x, at::IntArrayRef axes, bool keep) {
+  auto result = x;
+  for (const auto axis : std::vector(axes.rbegin(), axes.rend())) result = result.prod(axis, keep);
+  return result;
+}
+
+/// No element at all has for a maximum (`sign` -1) or minimum (1) what any other element would replace.
+at::Tensor extreme_of_nothing(const at::Tensor& x, at::IntArrayRef axes, bool keep, int sign) {
+  const auto nothing = x.to(at::kDouble).sum(axes, keep);
+  if (x.is_floating_point()) return nothing.add(sign * std::numeric_limits<double>::infinity()).to(x.scalar_type());
+  const auto [lowest, highest] = integer_limits(x.scalar_type());
+  return nothing.to(at::kLong).add(sign < 0 ? lowest : highest).to(x.scalar_type());
+}
+
 at::Tensor maximum(const at::Tensor& x, at::IntArrayRef axes, bool keep) {
-  return x.amax(axes, keep);
+  return x.numel() == 0 ? extreme_of_nothing(x, axes, keep, -1) : x.amax(axes, keep);
+}
+at::Tensor minimum(const at::Tensor& x, at::IntArrayRef axes, bool keep) {
+  return x.numel() == 0 ? extreme_of_nothing(x, axes, keep, 1) : x.amin(axes, keep);
 }
 
 std::vector<ValueInfo> reduce_infer(const InferCall& call) {
@@ -66,33 +108,46 @@ void reduce_channels(ChannelFlow& flow) {
   flow.set_output(std::move(map));
 }
 
-Op reduce_op(std::string_view name, std::string_view doc, Kernel (*kernel)(const Node&), int axes_are_input_since) {
+Op reduce_op(std::string_view name,
+             std::string_view doc,
+             Kernel (*kernel)(const Node&),
+             Quantization quantization = Quantization::none) {
   return {.name = name,
           .doc = doc,
           .attributes = {{"axes", AttributeSpec::Type::integers},
                          {"keepdims", AttributeSpec::Type::integer},
                          {"noop_with_empty_axes", AttributeSpec::Type::integer}},
-          .constant_inputs = {{.index = 1, .attribute = "axes", .since_opset = axes_are_input_since}},
+          .constant_inputs = {{.index = 1, .attribute = "axes", .since_opset = 18}},
           .kernel = kernel,
           .gradient = Gradient::yes,
           .infer = reduce_infer,
           .macs = no_macs,
           .channels = reduce_channels,
           .resize = keep_attributes,
-          .quantization = Quantization::arithmetic};
+          .quantization = quantization};
 }
 
-Op reduce_max_op() {
-  auto op = reduce_op("ReduceMax", "maximum over axes", reduce_kernel<maximum>, 18);
-  op.quantization = Quantization::same_grid;
+Op reduce_sum_op() {
+  auto op = reduce_op("ReduceSum", "sum over axes", reduce_kernel<sum>, Quantization::arithmetic);
+  op.constant_inputs[0].since_opset = 13;
   return op;
 }
 
 }  // namespace
 
 namespace families {
-extern const OpFamily reduce{{reduce_op("ReduceMean", "mean over axes", reduce_kernel<mean>, 18),
-                              reduce_op("ReduceSum", "sum over axes", reduce_kernel<sum>, 13), reduce_max_op()}};
+extern const OpFamily reduce{
+    {reduce_sum_op(), reduce_op("ReduceMean", "mean over axes", reduce_kernel<mean>, Quantization::arithmetic),
+     reduce_op("ReduceMax", "maximum over axes", reduce_kernel<maximum>, Quantization::same_grid),
+     reduce_op("ReduceMin", "minimum over axes", reduce_kernel<minimum>, Quantization::same_grid),
+     reduce_op("ReduceProd", "product over axes", reduce_kernel<product>),
+     reduce_op("ReduceL1", "sum of absolute values over axes", reduce_kernel<sum_of_magnitudes>),
+     reduce_op("ReduceL2", "square root of the sum of squares over axes", reduce_kernel<euclidean_length>),
+     reduce_op("ReduceSumSquare", "sum of squares over axes", reduce_kernel<sum_of_squares>),
+     reduce_op("ReduceLogSum", "logarithm of the sum over axes", reduce_kernel<log_of_sum>),
+     reduce_op("ReduceLogSumExp",
+               "logarithm of the sum of exponentials over axes",
+               reduce_kernel<log_of_sum_of_exponentials>)}};
 }
 
 }  // namespace compress::ops

@@ -9,19 +9,13 @@ namespace compress::ops {
 
 namespace {
 
-void refuse_allowzero(const Node& node, const Shape& wanted) {
-  if (node.attributes.integer("allowzero", 0) != 0 && std::ranges::find(wanted, 0) != wanted.end())
-    throw request_error("attribute 'allowzero' with a 0 in 'shape' is not supported")
-        .hint("0 copies the input's size; a value without elements cannot be made");
-}
-
-/// `wanted` with 0 (the input's size) and -1 (what is left) replaced.
+/// The stated shape with 0 (the input's size, unless 'allowzero' makes it nothing) and -1 (what is left) replaced.
 Shape resolved_shape(const Node& node, const Shape& from) {
   const auto wanted = node.attributes.integers("shape", {});
-  refuse_allowzero(node, wanted);
+  const bool copies = node.attributes.integer("allowzero", 0) == 0;
   auto shape = wanted;
   for (size_t i = 0; i < shape.size(); ++i)
-    if (shape[i] == 0) shape[i] = i < from.size() ? from[i] : 0;
+    if (copies && shape[i] == 0) shape[i] = i < from.size() ? from[i] : 0;
   const auto rest = std::ranges::find(shape, -1);
   if (rest != shape.end()) {
     *rest = 1;
@@ -51,9 +45,10 @@ void reshape_resize(Node& node, const Resize& resize) {
   node.attributes.set("shape", shape);
 }
 
-void normalize_reshape(Graph&, Node& node) {
-  refuse_allowzero(node, node.attributes.integers("shape", {}));
-  node.attributes.erase("allowzero");
+/// Without a 0 the attribute means nothing.
+void drop_allowzero(Graph&, Node& node) {
+  const auto shape = node.attributes.integers("shape", {});
+  if (std::ranges::find(shape, 0) == shape.end()) node.attributes.erase("allowzero");
 }
 
 Shape flattened_shape(const Node& node, const Shape& from) {
@@ -85,7 +80,7 @@ Op reshape_op() {
           .channels = reshaped_channels,
           .resize = reshape_resize,
           .quantization = Quantization::same_grid,
-          .normalize = normalize_reshape};
+          .normalize = drop_allowzero};
 }
 
 Op flatten_op() {

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <functional>
-#include <numeric>
+#include <limits>
 
 namespace compress::ops {
 
@@ -21,7 +21,10 @@ std::vector<int64_t> axes_of(std::vector<int64_t> axes, int64_t rank) {
 }
 
 int64_t elements(std::span<const int64_t> sizes) {
-  return std::accumulate(sizes.begin(), sizes.end(), int64_t{1}, std::multiplies<>());
+  int64_t count = 1;
+  for (const auto size : sizes)
+    if (__builtin_mul_overflow(count, size, &count)) return std::numeric_limits<int64_t>::max();
+  return count;
 }
 
 Shape broadcast(const Shape& a, const Shape& b) {

@@ -8,6 +8,7 @@ namespace compress::ops {
 int64_t axis_of(int64_t axis, int64_t rank);
 std::vector<int64_t> axes_of(std::vector<int64_t> axes, int64_t rank);
 
+/// The product of the sizes; the largest integer when it is larger than that.
 int64_t elements(std::span<const int64_t> sizes);
 
 /// NumPy's rule. Throws a request error with both shapes when they do not fit.

@@ -33,10 +33,9 @@ Atoms merged(ChannelFlow& flow, const AxisGroup& group) {
   size_t tracked = group.from_end;
   for (auto axis = group.from_begin; axis < group.from_end; ++axis) {
     if (flow.map(0)[axis].empty()) continue;
-    if (tracked != group.from_end) {
-      flow.block(flow.map(0)[axis], "two axes that carry channels become one");
-      flow.block(flow.map(0)[tracked], "two axes that carry channels become one");
-    }
+    if (tracked != group.from_end)
+      for (const auto both : {tracked, axis})
+        flow.block(flow.map(0)[both], fmt::format("axes {} and {} both carry channels and become one", tracked, axis));
     tracked = axis;
   }
   if (tracked == group.from_end) return {};
@@ -100,12 +99,15 @@ Atoms met_channels(ChannelFlow& flow, size_t output_axis) {
     if (flow.shape(i)[static_cast<size_t>(axis)] == size)
       full.emplace_back(i, axis);
     else
-      flow.block(flow.axis(i, axis), "one channel is spread over several");
+      flow.block(flow.axis(i, axis),
+                 fmt::format("the one channel of '{}' is spread over {}", flow.node().inputs[i], size));
   }
   const auto tracked = std::ranges::find_if(
       full, [&](const auto& at) { return !flow.is_parameter(at.first) && !flow.axis(at.first, at.second).empty(); });
   if (tracked == full.end()) {
-    for (const auto& [i, axis] : full) flow.block(flow.axis(i, axis), "the channels meet an axis that has none");
+    for (const auto& [i, axis] : full)
+      flow.block(flow.axis(i, axis), fmt::format("axis {} of its result carries no channels that '{}' could follow",
+                                                 output_axis, flow.node().inputs[i]));
     return {};
   }
   const auto atoms = flow.axis(tracked->first, tracked->second);
@@ -141,7 +143,7 @@ void reshaped_channels(ChannelFlow& flow) {
     if (!atoms.empty()) split_channels(flow, atoms, group, map);
   }
   for (auto axis = groups.empty() ? 0 : groups.back().from_end; axis < from.size(); ++axis)
-    flow.block(flow.map(0)[axis], "an axis of size 1 that carries a channel disappears");
+    flow.block(flow.map(0)[axis], fmt::format("axis {}, of size 1, carries a channel and disappears", axis));
   flow.set_output(std::move(map));
 }
 

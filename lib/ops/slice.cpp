@@ -19,6 +19,7 @@ struct Cut {
 /// ONNX's rules: negative numbers count from the end, what lies outside is clamped.
 Cut cut_of(int64_t axis, int64_t start, int64_t end, int64_t step, int64_t size) {
   if (step == 0) throw request_error("attribute 'steps' has a 0");
+  if (size == 0) return {axis, 0, 1, 0};
   step = std::clamp(step, -size - 1, size + 1);  // a larger step picks the same single index
   const auto from_front = [&](int64_t index) { return index < 0 ? index + size : index; };
   if (step > 0) {
@@ -69,13 +70,19 @@ std::vector<ValueInfo> slice_infer(const InferCall& call) {
   return {result};
 }
 
+/// A step goes on to pick every n-th channel only when whole windows of n are removed.
+void unite_windows(ChannelFlow& flow, const Atoms& atoms, int64_t size) {
+  for (int64_t k = 0; k < std::ssize(atoms); ++k)
+    flow.unite({atoms[static_cast<size_t>(k)]}, {atoms[static_cast<size_t>(k - k % size)]});
+}
+
 void slice_channels(ChannelFlow& flow) {
   if (blocked_parameter(flow)) return;
   auto map = flow.map(0);
   for (const auto& cut : cuts_of(flow.node(), flow.shape(0))) {
     auto& atoms = map[static_cast<size_t>(cut.axis)];
     if (atoms.empty()) continue;
-    if (cut.step != 1) flow.block(atoms, "channels are picked with a step");
+    unite_windows(flow, atoms, std::abs(cut.step));
     Atoms picked;
     for (int64_t k = 0; k < cut.count; ++k) picked.push_back(atoms[static_cast<size_t>(cut.start + k * cut.step)]);
     atoms = std::move(picked);
@@ -83,7 +90,17 @@ void slice_channels(ChannelFlow& flow) {
   flow.set_output(std::move(map));
 }
 
-/// What stays before and inside the cut gives the new start and end.
+/// Where the picked indices that stay are found afterwards.
+Shape new_places(const Cut& cut, const std::vector<bool>& kept) {
+  Shape places;
+  for (int64_t k = 0; k < cut.count; ++k) {
+    const auto at = kept.begin() + cut.start + k * cut.step;
+    if (*at) places.push_back(std::count(kept.begin(), at, true));
+  }
+  return places;
+}
+
+/// What stays of the picked indices gives the new start and end.
 void slice_resize(Node& node, const Resize& resize) {
   Shape sizes;  // of the input, as far as it carries channels
   for (int64_t axis = 0; axis < resize.axes_of_output(); ++axis)
@@ -92,9 +109,11 @@ void slice_resize(Node& node, const Resize& resize) {
   const auto cuts = cuts_of(node, sizes);
   for (size_t i = 0; i < cuts.size(); ++i) {
     const auto kept = resize.kept_input(0, cuts[i].axis);
-    if (kept.empty() || cuts[i].step != 1) continue;
-    starts[i] = std::count(kept.begin(), kept.begin() + cuts[i].start, true);
-    ends[i] = starts[i] + std::count(kept.begin() + cuts[i].start, kept.begin() + cuts[i].start + cuts[i].count, true);
+    if (kept.empty()) continue;
+    const auto places = new_places(cuts[i], kept);
+    starts[i] = places.empty() ? 0 : places.front();
+    ends[i] = places.empty() ? 0 : places.back() + (cuts[i].step > 0 ? 1 : -1);
+    if (ends[i] < 0) ends[i] = -std::ssize(kept) - 1;  // in front of the first; -1 would be the last
   }
   node.attributes.set("starts", starts);
   node.attributes.set("ends", ends);

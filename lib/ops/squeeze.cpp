@@ -9,11 +9,12 @@ namespace compress::ops {
 namespace {
 
 Shape squeezed_shape(const Node& node, const Shape& from) {
+  const bool all = !node.attributes.has("axes");
   const auto axes = axes_of(node.attributes.integers("axes", {}), std::ssize(from));
   Shape shape;
   for (int64_t axis = 0; axis < std::ssize(from); ++axis) {
-    const bool dropped = std::ranges::find(axes, axis) != axes.end();
     const auto size = from[static_cast<size_t>(axis)];
+    const bool dropped = all ? size == 1 : std::ranges::find(axes, axis) != axes.end();
     if (dropped && size != 1)
       throw request_error("axis {} of shape {} cannot be dropped: its size is not 1", axis, shape_text(from));
     if (!dropped) shape.push_back(size);
@@ -68,6 +69,7 @@ Op view_op(std::string_view name, std::string_view doc, Kernel (*kernel)(const N
 
 Op squeeze_op() {
   auto op = view_op("Squeeze", "drops axes of size 1", view_kernel<squeezed_shape>, view_infer<squeezed_shape>);
+  op.attributes = {{"axes", AttributeSpec::Type::integers}};
   op.normalize = state_axes;
   return op;
 }

@@ -1,21 +1,16 @@
 #pragma once
 
-#include "support/run_op.h"
-#include "support/tensors.h"
+#include "contract/examples_indexing.h"
+#include "contract/examples_pointwise.h"
+#include "contract/examples_sequence.h"
+#include "contract/examples_spatial.h"
+#include "contract/op_example.h"
 
 #include <set>
 #include <string>
 #include <vector>
 
 namespace compress::test {
-
-/// One call of an operator: a node in text form with its inputs, in double precision.
-struct OpExample {
-  std::string text;
-  std::vector<at::Tensor> inputs;
-  std::set<size_t> constants = {};  ///< inputs without gradient (statistics, ranges)
-  ops::Mode mode = ops::Mode::eval;
-};
 
 inline std::vector<OpExample> convolution_examples() {
   const auto x = wild({2, 4, 6, 5}), bias = wild({4}, 2);
@@ -216,8 +211,11 @@ inline std::vector<OpExample> quantizer_examples() {
 
 inline std::vector<OpExample> op_examples() {
   std::vector<OpExample> all;
-  for (const auto& some : {convolution_examples(), normalization_examples(), activation_examples(),
-                           arithmetic_examples(), pooling_examples(), shape_examples(), quantizer_examples()})
+  for (const auto& some :
+       {convolution_examples(), normalization_examples(), activation_examples(), arithmetic_examples(),
+        pooling_examples(), shape_examples(), quantizer_examples(), sequence_examples(), unary_examples(),
+        broadcasting_examples(), reduction_examples(), indexing_examples(), transposed_convolution_examples(),
+        statistics_examples(), more_pooling_examples(), resize_examples(), sampling_examples(), integer_examples()})
     all.insert(all.end(), some.begin(), some.end());
   return all;
 }
