@@ -9,8 +9,8 @@
 
 namespace compress::io {
 
-/// Computes an ONNX operator on known tensors, at import. These are the operators of shape arithmetic; most of them
-/// have no place in a network, so the operator table does not know them.
+/// Computes an ONNX operator on known tensors, at import: those whose result's size follows from numbers or that have a
+/// tensor for an attribute. The operator table's kernels compute all others.
 using ConstantOperator = at::Tensor (*)(const DraftNode& node, std::span<const at::Tensor> inputs);
 
 /// Null when the operator is none of them.

@@ -19,6 +19,10 @@ struct WithoutEffect {
 constexpr WithoutEffect kWithoutEffect[] = {
     {"BatchNormalization", "training_mode", std::nullopt},  // the mode is the executor's
     {"BatchNormalization", "spatial", 1},
+    {"Cast", "round_mode", std::nullopt},  // of 8-bit floats only
+    {"Cast", "saturate", std::nullopt},
+    {"CastLike", "round_mode", std::nullopt},
+    {"CastLike", "saturate", std::nullopt},
     {"Dropout", "seed", std::nullopt},
     {"Split", "num_outputs", std::nullopt},  // the node knows
     {"DequantizeLinear", "block_size", 0},
@@ -34,18 +38,6 @@ bool is_without_effect(const std::string& op, const std::string& attribute, cons
   return std::ranges::any_of(kWithoutEffect, [&](const WithoutEffect& entry) {
     return entry.op == op && entry.attribute == attribute && (!entry.value || (integer && *integer == *entry.value));
   });
-}
-
-/// Before opset 13 Softmax worked on all axes from `axis` on together.
-void modernize_softmax(DraftNode& node, std::span<const Known> inputs) {
-  const auto rank = static_cast<int64_t>(inputs[0].info[0].shape.size());
-  auto axis = node.attributes.integer("axis", 1);
-  if (axis < 0) axis += rank;
-  for (auto other = axis + 1; other < rank; ++other)
-    if (inputs[0].info[0].shape[static_cast<size_t>(other)] != 1)
-      throw request_error("{} works on several axes together, as before opset 13, which is not supported", node.str())
-          .hint("export the model with opset 13 or later");
-  node.attributes.set("axis", axis);
 }
 
 const ops::AttributeSpec& spec_of(const DraftNode& node, const ops::Op& op, std::string_view name) {
@@ -85,13 +77,20 @@ Error depends_on_batch(const DraftNode& node, std::string_view attribute) {
       .hint("export the model with a fixed batch");
 }
 
+/// A 0 of a Reshape's shape that means a size of 0.
+bool makes_nothing(const DraftNode& node, const std::vector<int64_t>& shape) {
+  return node.attributes.integer("allowzero", 0) != 0 && std::ranges::find(shape, 0) != shape.end();
+}
+
 /// Entries of a Reshape that follow the batch: 0 (as the input) where the input has it at the same axis, else -1 (the
 /// rest).
 at::Tensor free_reshape(const DraftNode& node, const Known& data, const Known& shape, int64_t frozen_batch) {
   auto first = integers_of(shape.value[0]);
   const auto second = integers_of(shape.value[1]);
-  if (node.attributes.integer("allowzero", 0) != 0 && std::ranges::find(first, 0) != first.end())
-    throw request_error("{} makes a value without elements (allowzero), which is not supported", node.str());
+  if (makes_nothing(node, first)) {
+    if (!shape.is_constant()) throw depends_on_batch(node, "shape");
+    return shape.value[0];
+  }
   const auto &in_first = data.info[0].shape, &in_second = data.info[1].shape;
   if (first.size() != second.size()) throw depends_on_batch(node, "shape");
   for (size_t i = 0; i < first.size(); ++i) {
@@ -101,6 +100,42 @@ at::Tensor free_reshape(const DraftNode& node, const Known& data, const Known& s
     const bool same_axis = frozen || (free && first[i] == in_first[i] && second[i] == in_second[i]);
     if (!same_axis && std::ranges::find(first, -1) != first.end()) throw depends_on_batch(node, "shape");
     first[i] = same_axis ? 0 : -1;
+  }
+  return integer_list(first);
+}
+
+/// Sizes of a Resize that follow the input's become 0, "as the input".
+at::Tensor free_sizes(const DraftNode& node, const Known& data, const Known& sizes, int64_t frozen_batch) {
+  auto first = integers_of(sizes.value[0]);
+  const auto second = integers_of(sizes.value[1]);
+  const auto &in_first = data.info[0].shape, &in_second = data.info[1].shape;
+  const bool all_axes = first.size() == in_first.size() && second.size() == in_second.size();
+  if (!all_axes && !sizes.is_constant()) throw depends_on_batch(node, "sizes");
+  for (size_t i = 0; all_axes && i < first.size(); ++i) {
+    const bool frozen = i == 0 && in_first[0] != in_second[0] && first[0] == frozen_batch && second[0] == frozen_batch;
+    if (first[i] == second[i] && !frozen) continue;
+    if (!frozen && (first[i] != in_first[i] || second[i] != in_second[i])) throw depends_on_batch(node, "sizes");
+    first[i] = 0;
+  }
+  return integer_list(first);
+}
+
+/// Sizes of an Expand that follow the input's, counted from the last axis, become 1, "as the input".
+at::Tensor free_expansion(const DraftNode& node, const Known& data, const Known& shape, int64_t frozen_batch) {
+  auto first = integers_of(shape.value[0]);
+  const auto second = integers_of(shape.value[1]);
+  if (first.size() != second.size()) throw depends_on_batch(node, "shape");
+  const auto &in_first = data.info[0].shape, &in_second = data.info[1].shape;
+  for (size_t back = 1; back <= first.size(); ++back) {
+    const auto i = first.size() - back;
+    const bool has_axis = back <= in_first.size();
+    const auto axis = has_axis ? in_first.size() - back : 0;
+    const bool free = has_axis && in_first[axis] != in_second[axis];
+    const bool frozen = free && axis == 0 && first[i] == frozen_batch && second[i] == frozen_batch;
+    if (first[i] == second[i] && !frozen) continue;
+    if (!frozen && (!free || first[i] != in_first[axis] || second[i] != in_second[axis]))
+      throw depends_on_batch(node, "shape");
+    first[i] = 1;
   }
   return integer_list(first);
 }
@@ -134,6 +169,8 @@ at::Tensor constant_input(const DraftNode& node,
                         node.str(), spec.index, spec.attribute)
         .hint("export the model with fixed sizes");
   if (node.op == "Reshape") return free_reshape(node, inputs[0], known, frozen_batch);
+  if (node.op == "Expand") return free_expansion(node, inputs[0], known, frozen_batch);
+  if (node.op == "Resize" && spec.index == 3) return free_sizes(node, inputs[0], known, frozen_batch);
   if (known.is_constant()) return known.value[0];
   if (node.op == "Slice" && spec.index == 2) return free_ends(node, inputs);
   throw depends_on_batch(node, spec.attribute);
@@ -145,8 +182,7 @@ bool Known::is_constant() const {
   return is_known() && (value[0].is_same(value[1]) || value[0].equal(value[1]));
 }
 
-void modernize(DraftNode& node, const ops::Op& op, int64_t opset, std::span<const Known> inputs) {
-  if (node.op == "Softmax" && opset < 13 && !inputs.empty()) modernize_softmax(node, inputs);
+void modernize(DraftNode& node, const ops::Op& op) {
   // Dropout's third input says whether it trains: the mode of the executor decides that here.
   if (node.op == "Dropout" && node.inputs.size() > 2) node.inputs.resize(2);
   for (const auto& [name, tensor] : node.tensors)
@@ -169,7 +205,9 @@ void constants_to_attributes(DraftNode& node, const ops::Op& op, std::span<const
         to_attribute(node, spec_of(node, op, spec.attribute), constant_input(node, spec, inputs, frozen_batch));
     if (value) node.attributes.set(std::string(spec.attribute), *value);
     node.inputs[index].clear();
-    if (node.op == "Reshape") node.attributes.erase("allowzero");  // from here on 0 means "as the input"
+    // From here on 0 means "as the input".
+    if (node.op == "Reshape" && !makes_nothing(node, node.attributes.integers("shape", {})))
+      node.attributes.erase("allowzero");
   }
   while (!node.inputs.empty() && node.inputs.back().empty()) node.inputs.pop_back();
 }

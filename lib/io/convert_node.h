@@ -20,9 +20,9 @@ struct Known {
   bool is_constant() const;
 };
 
-/// Brings attributes of old opsets and those without effect to the operator table's form. Throws a request error when
-/// an attribute means something that the operator cannot do.
-void modernize(DraftNode& node, const ops::Op& op, int64_t opset, std::span<const Known> inputs);
+/// Brings attributes of the node's opset and those without effect to the operator table's form. Throws a request error
+/// when an attribute means something that the operator cannot do.
+void modernize(DraftNode& node, const ops::Op& op);
 
 /// Turns inputs that the graph keeps as attributes (Reshape's shape, Clip's limits, ...) into those. Throws a request
 /// error when one is not constant. `frozen_batch`: see fold().

@@ -17,6 +17,12 @@ std::string DraftNode::str() const {
   return fmt::format("node '{}' ({})", shown, op);
 }
 
+std::vector<std::string> DraftNode::reads() const {
+  auto values = inputs;
+  for (const auto& [attribute, body] : bodies) values.insert(values.end(), body->outer.begin(), body->outer.end());
+  return values;
+}
+
 int Draft::readers(std::string_view value) const {
   int count = static_cast<int>(std::ranges::count(output_values.empty() ? outputs : output_values, value));
   for (const auto& node : nodes) count += static_cast<int>(std::ranges::count(node.inputs, value));
@@ -34,16 +40,16 @@ double shortest(float value) {
   return number;
 }
 
-void sort_nodes(Draft& draft) {
-  const auto count = draft.nodes.size();
+void sort_nodes(std::vector<DraftNode>& nodes) {
+  const auto count = nodes.size();
   std::unordered_map<std::string_view, size_t> producer;
   for (size_t i = 0; i < count; ++i)
-    for (const auto& output : draft.nodes[i].outputs)
+    for (const auto& output : nodes[i].outputs)
       if (!output.empty()) producer[output] = i;
   std::vector<std::vector<size_t>> followers(count);
   std::vector<int> waiting(count, 0);
   for (size_t i = 0; i < count; ++i)
-    for (const auto& input : draft.nodes[i].inputs)
+    for (const auto& input : nodes[i].reads())
       if (const auto found = producer.find(input); found != producer.end()) {
         followers[found->second].push_back(i);
         ++waiting[i];
@@ -55,7 +61,7 @@ void sort_nodes(Draft& draft) {
   std::vector<DraftNode> sorted;
   std::vector<bool> done(count, false);
   std::vector<size_t> order;
-  for (; !ready.empty();) {
+  while (!ready.empty()) {
     const auto next = ready.top();
     ready.pop();
     done[next] = true;
@@ -65,11 +71,11 @@ void sort_nodes(Draft& draft) {
   }
   if (order.size() < count) {
     const auto stuck = static_cast<size_t>(std::ranges::find(done, false) - done.begin());
-    throw request_error("the graph has a cycle through {}", draft.nodes[stuck].str())
+    throw request_error("the graph has a cycle through {}", nodes[stuck].str())
         .hint("export the model again: ONNX graphs have no cycles");
   }
-  for (const auto i : order) sorted.push_back(std::move(draft.nodes[i]));
-  draft.nodes = std::move(sorted);
+  for (const auto i : order) sorted.push_back(std::move(nodes[i]));
+  nodes = std::move(sorted);
 }
 
 }  // namespace compress::io

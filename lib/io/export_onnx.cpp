@@ -1,11 +1,13 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/text.h"
+#include "io/attribute_opsets.h"
 #include "io/constant_operators.h"
 #include "io/draft.h"
 #include "io/onnx.h"
 #include "io/onnx_tensor.h"
 #include "io/own_record.h"
+#include "io/recurrent.h"
 #include "ops/op.h"
 
 #include <onnx/onnx_pb.h>
@@ -17,11 +19,15 @@ namespace compress::io {
 namespace {
 
 constexpr int kOldestExportOpset = 13;
-constexpr int kNewestExportOpset = 21;
 constexpr const char* kOwnDomain = "compress";
 
+/// The IR version that came with each opset (https://onnx.ai/onnx/repo-docs/Versioning.html); 17 and older go with 8,
+/// so that older programs can read them.
 int ir_version(int opset) {
-  return opset >= 21 ? 10 : opset >= 19 ? 9 : opset >= 15 ? 8 : 7;
+  constexpr std::pair<int, int> kVersions[] = {{28, 14}, {25, 13}, {24, 12}, {23, 11}, {21, 10}, {19, 9}, {15, 8}};
+  for (const auto& [since, version] : kVersions)
+    if (opset >= since) return version;
+  return 7;
 }
 
 using Type = ops::AttributeSpec::Type;
@@ -57,6 +63,28 @@ void write_attribute(onnx::NodeProto& proto, const Node& node, const ops::Attrib
   }
 }
 
+/// An attribute of ONNX's own form, of the type that its value has.
+void write_value(onnx::AttributeProto& attribute, const std::string& name, const Attribute& value) {
+  using onnx::AttributeProto;
+  attribute.set_name(name);
+  if (const auto* integer = std::get_if<int64_t>(&value)) {
+    attribute.set_type(AttributeProto::INT);
+    attribute.set_i(*integer);
+  } else if (const auto* number = std::get_if<double>(&value)) {
+    attribute.set_type(AttributeProto::FLOAT);
+    attribute.set_f(static_cast<float>(*number));
+  } else if (const auto* text = std::get_if<std::string>(&value)) {
+    attribute.set_type(AttributeProto::STRING);
+    attribute.set_s(*text);
+  } else if (const auto* numbers = std::get_if<std::vector<double>>(&value)) {
+    attribute.set_type(AttributeProto::FLOATS);
+    for (const auto x : *numbers) attribute.add_floats(static_cast<float>(x));
+  } else if (const auto* texts = std::get_if<std::vector<std::string>>(&value)) {
+    attribute.set_type(AttributeProto::STRINGS);
+    for (const auto& x : *texts) attribute.add_strings(x);
+  }
+}
+
 /// The attribute as the tensor that ONNX wants as an input.
 at::Tensor attribute_tensor(const Node& node,
                             const ops::AttributeSpec& spec,
@@ -69,13 +97,43 @@ at::Tensor attribute_tensor(const Node& node,
       whole ? integer_list(one ? std::vector{attributes.integer(spec.name, 0)} : attributes.integers(spec.name, {}))
             : number_list(one ? std::vector{attributes.number(spec.name, 0)} : attributes.numbers(spec.name, {}));
   if (input.scalar) tensor = tensor.reshape({});
-  return tensor.to(input.floating ? type : whole ? at::kLong : at::kFloat);
+  return tensor.to(input.like_first_input ? type : whole ? at::kLong : at::kFloat);
 }
+
+/// The file beside a model that holds its larger tensors, each at a multiple of 64 bytes.
+class ExternalData {
+public:
+  explicit ExternalData(std::string location) : location_(std::move(location)) {}
+
+  void add(onnx::TensorProto& proto, const std::string& name, const at::Tensor& tensor) {
+    constexpr size_t kAlignment = 64;
+    const auto plain = tensor.detach().to(at::kCPU).contiguous();
+    bytes_.resize((bytes_.size() + kAlignment - 1) / kAlignment * kAlignment, '\0');
+    write_tensor_header(proto, name, plain);
+    entry(proto, "location", location_);
+    entry(proto, "offset", std::to_string(bytes_.size()));
+    entry(proto, "length", std::to_string(plain.nbytes()));
+    proto.set_data_location(onnx::TensorProto::EXTERNAL);
+    bytes_.append(static_cast<const char*>(plain.const_data_ptr()), plain.nbytes());
+  }
+
+  const std::string& bytes() const { return bytes_; }
+
+private:
+  static void entry(onnx::TensorProto& proto, const char* key, std::string value) {
+    auto& pair = *proto.add_external_data();
+    pair.set_key(key);
+    pair.set_value(std::move(value));
+  }
+
+  std::string location_, bytes_;
+};
 
 class Exporter {
 public:
-  Exporter(const Graph& graph, const ExportOptions& options)
-      : graph_(graph), options_(options), first_(ops::infer(graph, 2)), second_(ops::infer(graph, 3)) {}
+  /// `data` takes the larger parameters; null: they stay in the model.
+  Exporter(const Graph& graph, const ExportOptions& options, ExternalData* data)
+      : graph_(graph), options_(options), data_(data), first_(ops::infer(graph, 2)), second_(ops::infer(graph, 3)) {}
 
   onnx::ModelProto run() {
     model_.set_ir_version(ir_version(options_.opset));
@@ -87,14 +145,29 @@ public:
     write_metadata();
     name_values();
     write_values();
-    for (const auto& parameter : graph_.parameters())
-      write_tensor(*model_.mutable_graph()->add_initializer(), parameter.name, parameter.value);
+    if (!options_.own_operators) packed_ = packed_parameters(graph_);
+    for (const auto& parameter : graph_.parameters()) write_parameter(parameter);
     for (const Node& node : graph_.nodes()) write_node(node);
     write_renamed_outputs();
     return std::move(model_);
   }
 
 private:
+  void write_parameter(const Parameter& parameter) {
+    const auto packed = packed_.find(parameter.name);
+    if (packed == packed_.end()) return write_initializer(parameter.name, parameter.value);
+    if (packed->second.value.defined()) write_initializer(packed->second.name, packed->second.value);
+  }
+
+  void write_initializer(const std::string& name, const at::Tensor& value) {
+    constexpr size_t kSmall = 1024;
+    auto& proto = *model_.mutable_graph()->add_initializer();
+    if (data_ && value.nbytes() >= kSmall)
+      data_->add(proto, name, value);
+    else
+      write_tensor(proto, name, value);
+  }
+
   void write_metadata() {
     auto metadata = graph_.metadata;
     metadata[kOwnRecordKey] = print_own_record(graph_);
@@ -155,8 +228,25 @@ private:
     }
   }
 
+  /// A node that ONNX spells as several.
+  void write_pieces(const Node& node) {
+    const auto pieces = onnx_pieces(graph_, node,
+                                    {.of = [&](const std::string& value) { return values_.at(value); },
+                                     .fresh = [&](const std::string& base) { return free_name(base); }});
+    for (const auto& [name, value] : pieces.constants) write_initializer(name, value);
+    for (const auto& piece : pieces.nodes) {
+      auto& proto = *model_.mutable_graph()->add_node();
+      proto.set_name(piece.name);
+      proto.set_op_type(piece.op);
+      for (const auto& input : piece.inputs) proto.add_input(input);
+      for (const auto& output : piece.outputs) proto.add_output(output);
+      for (const auto& [name, value] : piece.attributes) write_value(*proto.add_attribute(), name, value);
+    }
+  }
+
   void write_node(const Node& node) {
     const auto& op = ops::op_of(node);
+    if (!options_.own_operators && has_onnx_pieces(node)) return write_pieces(node);
     check_opset(node, op);
     auto& proto = *model_.mutable_graph()->add_node();
     proto.set_name(node.name);
@@ -189,6 +279,7 @@ private:
   }
 
   void check_opset(const Node& node, const ops::Op& op) const {
+    check_attribute_opsets(node, options_.opset);
     if (op.domain.empty() && op.since_opset > options_.opset)
       throw request_error("{} exists in ONNX since opset {}, the file shall have opset {}", ops::describe(node),
                           op.since_opset, options_.opset)
@@ -220,19 +311,21 @@ private:
 
   const Graph& graph_;
   const ExportOptions& options_;
+  ExternalData* const data_;
   const ops::Infos first_, second_;
   onnx::ModelProto model_;
   std::set<std::string> taken_;
   std::map<std::string, std::string> values_;
+  std::map<std::string, PackedTensor, std::less<>> packed_;
 };
 
-onnx::ModelProto to_model(const Graph& graph, const ExportOptions& options) {
-  if (options.opset < kOldestExportOpset || options.opset > kNewestExportOpset)
+onnx::ModelProto to_model(const Graph& graph, const ExportOptions& options, ExternalData* data) {
+  if (options.opset < kOldestExportOpset || options.opset > kNewestOpset)
     throw request_error("cannot export ONNX opset {}", options.opset)
-        .hint(fmt::format("allowed are {} to {}", kOldestExportOpset, kNewestExportOpset));
+        .hint(fmt::format("allowed are {} to {}", kOldestExportOpset, kNewestOpset));
   return within("exporting the graph '" + graph.name + "'", [&] {
     ops::verify(graph);
-    return Exporter(graph, options).run();
+    return Exporter(graph, options, data).run();
   });
 }
 
@@ -248,44 +341,37 @@ std::string serialize(const onnx::ModelProto& model) {
   return bytes;
 }
 
-/// Moves large tensors out of the model into one block of bytes, each at a multiple of 64.
-std::string take_out_tensors(onnx::ModelProto& model, const std::string& location) {
-  std::string data;
-  const auto entry = [](onnx::TensorProto& tensor, const char* key, std::string value) {
-    auto& pair = *tensor.add_external_data();
-    pair.set_key(key);
-    pair.set_value(std::move(value));
-  };
-  for (auto& tensor : *model.mutable_graph()->mutable_initializer()) {
-    if (tensor.raw_data().size() < 1024) continue;
-    data.resize((data.size() + 63) / 64 * 64, '\0');
-    entry(tensor, "location", location);
-    entry(tensor, "offset", std::to_string(data.size()));
-    entry(tensor, "length", std::to_string(tensor.raw_data().size()));
-    data += tensor.raw_data();
-    tensor.clear_raw_data();
-    tensor.set_data_location(onnx::TensorProto::EXTERNAL);
-  }
-  return data;
-}
-
 }  // namespace
 
+std::filesystem::path external_data_of(const std::filesystem::path& path) {
+  auto data = path;
+  return data += ".data";
+}
+
 std::string export_onnx_bytes(const Graph& graph, ExportOptions options) {
-  if (const auto bytes = tensor_bytes(graph); bytes > options.largest)
+  if (const auto bytes = tensor_bytes(graph); bytes > options.largest || options.external_data)
     throw request_error("the model has {} of tensors, one ONNX file can hold {}", human_bytes(bytes),
-                        human_bytes(options.largest))
+                        human_bytes(options.external_data ? 0 : options.largest))
         .hint("export it to a file: the tensors then go beside it");
-  return serialize(to_model(graph, options));
+  return serialize(to_model(graph, options, nullptr));
 }
 
 void export_onnx(const Graph& graph, const std::filesystem::path& path, ExportOptions options) {
-  auto model = to_model(graph, options);
-  if (tensor_bytes(graph) > options.largest) {
-    const auto data = path.filename().string() + ".data";
-    write_file(path.parent_path() / data, take_out_tensors(model, data));
+  if (tensor_bytes(graph) <= options.largest && !options.external_data)
+    return write_file(path, serialize(to_model(graph, options, nullptr)));
+  const auto place = external_data_of(path);
+  ExternalData data(place.filename().string());
+  const auto model = serialize(to_model(graph, options, &data));
+  // An older model would read the new tensors as its own: it goes first, the new one comes last.
+  std::error_code ignored;
+  if (std::filesystem::is_regular_file(path, ignored)) std::filesystem::remove(path, ignored);
+  write_file(place, data.bytes());
+  try {
+    write_file(path, model);
+  } catch (...) {
+    std::filesystem::remove(place, ignored);
+    throw;
   }
-  write_file(path, serialize(model));
 }
 
 }  // namespace compress::io

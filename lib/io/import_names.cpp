@@ -1,6 +1,7 @@
 #include "io/import_names.h"
 
 #include "ops/op.h"
+#include "ops/recurrent_layer.h"
 
 #include <algorithm>
 #include <array>
@@ -40,9 +41,16 @@ std::string without_number(const std::string& name) {
   return end != std::string::npos && end > 0 && end + 1 < name.size() && name[end] == '_' ? name.substr(0, end) : name;
 }
 
+/// Scale and bias are the inputs behind the value.
+bool is_normalization(const DraftNode& node) {
+  constexpr std::string_view kNormalizations[] = {"BatchNormalization", "GroupNormalization", "InstanceNormalization",
+                                                  "LayerNormalization", "RMSNormalization"};
+  return std::ranges::find(kNormalizations, node.op) != std::end(kNormalizations);
+}
+
 bool owns_parameters(const DraftNode& node) {
   const auto* op = ops::find_op(node.op);
-  return (op && op->weight_input >= 0) || node.op == "BatchNormalization" || node.op == "PRelu";
+  return (op && op->weight_input >= 0) || is_normalization(node) || node.op == "PRelu";
 }
 
 class Namer {
@@ -89,13 +97,49 @@ private:
     operators_[node.scope].insert(node.op);
   }
 
+  /// "lstm.weight_ih_l0_reverse" -> "lstm.l0_reverse": a node is one layer in one direction.
+  std::string layer_name(const DraftNode& node) const {
+    constexpr std::string_view kRole = ".weight_ih_";
+    const auto found = node.inputs.size() > 1 ? names_.parameters.find(node.inputs[1]) : names_.parameters.end();
+    if (ops::recurrent_gates({.op = node.op}) == 0 || found == names_.parameters.end()) return "";
+    const auto at = found->second.rfind(kRole);
+    return at == std::string::npos ? "" : found->second.substr(0, at + 1) + found->second.substr(at + kRole.size());
+  }
+
   void name_node(const DraftNode& node) {
-    const auto stem = owns_parameters(node) ? owner_stem(node) : "";
+    const auto layer = layer_name(node);
+    const auto stem = !layer.empty() ? layer : owns_parameters(node) ? owner_stem(node) : "";
     const auto name = claim(draft_.own && !node.name.empty() ? node.name : stem.empty() ? unnamed_base(node) : stem);
     names_.nodes.push_back(name);
     for (size_t i = 0; i < node.inputs.size(); ++i)
       if (draft_.constants.contains(node.inputs[i]) && !names_.parameters.contains(node.inputs[i]))
-        name_parameter(node.inputs[i], (stem.empty() ? name : stem) + "." + role_of(node, i));
+        name_parameter(node.inputs[i], parameter_base(node, stem, name, i));
+  }
+
+  std::string
+  parameter_base(const DraftNode& node, const std::string& stem, const std::string& name, size_t input) const {
+    const auto role = role_of(node, input);
+    const auto path = node.scope == "?" ? "" : clean(node.scope);
+    if (!stem.empty()) return stem + "." + role;
+    if (path.empty() || role != "weight") return name + "." + role;
+    if (const auto sibling = sibling_of_bias(node, path); !sibling.empty()) return sibling;
+    // A module without submodules owns the weight that it multiplies by, whatever else it does with it.
+    return (containers_.contains(node.scope) ? name : path) + "." + role;
+  }
+
+  /// "attention.in_proj_weight" when "attention.in_proj_bias" is added to the product.
+  std::string sibling_of_bias(const DraftNode& node, const std::string& path) const {
+    constexpr std::string_view kBias = "bias";
+    for (const auto& add : draft_.nodes) {
+      if (add.op != "Add" || std::ranges::find(add.inputs, node.outputs[0]) == add.inputs.end()) continue;
+      for (const auto& input : add.inputs) {
+        const auto found = names_.parameters.find(input);
+        if (found == names_.parameters.end() || stem_of(found->second) != path || !found->second.ends_with(kBias))
+          continue;
+        return found->second.substr(0, found->second.size() - kBias.size()) + "weight";
+      }
+    }
+    return "";
   }
 
   void name_unread_parameters() {
@@ -138,7 +182,8 @@ Names canonical_names(const Draft& draft) {
 
 std::string role_of(const DraftNode& node, size_t input) {
   static constexpr std::array<const char*, 5> kNormalization{"", "weight", "bias", "running_mean", "running_var"};
-  if (node.op == "BatchNormalization" && input >= 1 && input < 5) return kNormalization[input];
+  if (is_normalization(node) && input >= 1 && input < (node.op == "BatchNormalization" ? 5 : 3))
+    return kNormalization[input];
   const auto* op = ops::find_op(node.op);
   if (op && op->quantization == ops::Quantization::quantizer)
     return input == 1 ? "scale" : input == 2 ? "zero_point" : "constant";

@@ -9,6 +9,9 @@
 /// Model formats: ONNX, safetensors, checkpoints. The only module that sees ONNX's protobuf.
 namespace compress::io {
 
+/// The newest opset that the conformance tests cover.
+inline constexpr int kNewestOpset = 28;
+
 /// Reads an ONNX file (opset 7 and later) into the canonical form: shape arithmetic and constants folded, constant
 /// inputs as attributes, no operators without effect, PyTorch's parameter names, the batch symbolic where the graph
 /// allows it. Throws a request error for anything that is not such a model (cut, cyclic, unknown operator, sizes that
@@ -22,16 +25,20 @@ Graph import_onnx_bytes(std::string_view bytes, const std::string& name);
 Graph read_onnx_exactly(const std::filesystem::path& path);
 
 struct ExportOptions {
-  int opset = 17;                   ///< 13 to 21
+  int opset = 17;                   ///< 13 to kNewestOpset
   bool own_operators = false;       ///< allow operators of the domain "compress", which other programs cannot run
   int64_t largest = 2'000'000'000;  ///< bytes of tensors; above that they go to a file beside the model
+  bool external_data = false;       ///< tensors go to a file beside the model, however small the model is
 };
 
+/// What the file with the tensors of "model.onnx" is called: "model.onnx.data".
+std::filesystem::path external_data_of(const std::filesystem::path& path);
+
 /// The graph as an ONNX model. Throws a request error when an operator has no ONNX form in that opset or the tensors
-/// are larger than options.largest.
+/// would have to go to another file.
 std::string export_onnx_bytes(const Graph& graph, ExportOptions options = {});
 
-/// Writes a file, whole or not at all; large tensors go to "<file>.data" beside it.
+/// Writes a file, whole or not at all; large tensors go to external_data_of(file).
 void export_onnx(const Graph& graph, const std::filesystem::path& path, ExportOptions options = {});
 
 }  // namespace compress::io

@@ -16,13 +16,15 @@ namespace {
 
 using onnx::TensorProto;
 
-constexpr std::array<std::pair<int, at::ScalarType>, 11> kTypes{{
+constexpr std::array<std::pair<int, at::ScalarType>, 13> kTypes{{
     {TensorProto::FLOAT, at::kFloat},
     {TensorProto::UINT8, at::kByte},
     {TensorProto::INT8, at::kChar},
     {TensorProto::UINT16, at::kUInt16},
     {TensorProto::INT16, at::kShort},
+    {TensorProto::UINT32, at::kUInt32},
     {TensorProto::INT32, at::kInt},
+    {TensorProto::UINT64, at::kUInt64},
     {TensorProto::INT64, at::kLong},
     {TensorProto::BOOL, at::kBool},
     {TensorProto::FLOAT16, at::kHalf},
@@ -62,6 +64,8 @@ at::Tensor from_fields(const TensorProto& proto, at::IntArrayRef sizes, at::Scal
   case at::kFloat: return narrowed<float>(proto, sizes, type, proto.float_data());
   case at::kDouble: return narrowed<double>(proto, sizes, type, proto.double_data());
   case at::kLong: return narrowed<int64_t>(proto, sizes, type, proto.int64_data());
+  case at::kUInt32: return narrowed<uint32_t>(proto, sizes, type, proto.uint64_data());
+  case at::kUInt64: return narrowed<uint64_t>(proto, sizes, type, proto.uint64_data());
   case at::kInt: return narrowed<int32_t>(proto, sizes, type, proto.int32_data());
   case at::kShort:
   case at::kUInt16:
@@ -122,7 +126,7 @@ at::Tensor from_external(const TensorProto& proto,
   std::ifstream stream(file, std::ios::binary);
   if (!stream.seekg(offset) || (length > 0 && !stream.read(static_cast<char*>(tensor.data_ptr()), length)))
     throw request_error("cannot read '{}'", file.string());
-  return tensor;
+  return type == at::kBool ? tensor.view(at::kByte).ne(0) : tensor;
 }
 
 }  // namespace
@@ -168,11 +172,15 @@ at::Tensor read_tensor(const TensorProto& proto, const std::filesystem::path& fo
   return from_fields(proto, sizes, *type);
 }
 
+void write_tensor_header(TensorProto& proto, const std::string& name, const at::Tensor& tensor) {
+  proto.set_name(name);
+  proto.set_data_type(onnx_type(tensor.scalar_type()));
+  for (const auto size : tensor.sizes()) proto.add_dims(size);
+}
+
 void write_tensor(TensorProto& proto, const std::string& name, const at::Tensor& tensor) {
   const auto plain = tensor.detach().to(at::kCPU).contiguous();
-  proto.set_name(name);
-  proto.set_data_type(onnx_type(plain.scalar_type()));
-  for (const auto size : plain.sizes()) proto.add_dims(size);
+  write_tensor_header(proto, name, plain);
   proto.set_raw_data(plain.const_data_ptr(), plain.nbytes());
 }
 

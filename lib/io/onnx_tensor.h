@@ -23,6 +23,9 @@ std::optional<int64_t> element_count(at::IntArrayRef sizes);
 /// tensor.
 at::Tensor read_tensor(const onnx::TensorProto& proto, const std::filesystem::path& folder);
 
+/// Name, type and sizes.
+void write_tensor_header(onnx::TensorProto& proto, const std::string& name, const at::Tensor& tensor);
+
 /// Name, type, sizes and raw data.
 void write_tensor(onnx::TensorProto& proto, const std::string& name, const at::Tensor& tensor);
 

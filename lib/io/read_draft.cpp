@@ -5,19 +5,17 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "io/draft.h"
+#include "io/onnx.h"
 #include "io/onnx_tensor.h"
 #include "io/own_record.h"
+#include "io/read_nodes.h"
 
-#include <google/protobuf/unknown_field_set.h>
-#include <nlohmann/json.hpp>
+#include <onnx/onnx_pb.h>
 
 namespace compress::io {
 namespace {
 
 constexpr int kOldestOpset = 7;
-constexpr int kNewestOpset = 23;
-/// NodeProto.metadata_props, which libonnx 1.12 does not know yet.
-constexpr int kNodeMetadataField = 9;
 
 onnx::ModelProto parse_model(std::string_view bytes) {
   onnx::ModelProto model;
@@ -47,94 +45,6 @@ int64_t read_opset(const onnx::ModelProto& model) {
   throw request_error("the model does not say which ONNX opset it uses (opset_import)");
 }
 
-/// The module path that PyTorch's exporters leave: "/layer1/layer1.0/conv1/Conv" or the metadata "['', 'layer1',
-/// 'layer1.0.conv1', 'conv2d']".
-std::string scope_from_path(std::string_view path) {
-  std::string scope, last;
-  auto parts = split(path, '/');
-  for (size_t i = 1; i + 1 < parts.size(); ++i) {
-    // Members of a Sequential repeat their parent: layer1, layer1.0.
-    if (!last.empty() && parts[i].starts_with(last + "."))
-      scope += parts[i].substr(last.size());
-    else
-      scope += (scope.empty() ? "" : ".") + parts[i];
-    last = parts[i];
-  }
-  return scope;
-}
-
-std::string scope_from_list(const std::string& list) {
-  std::vector<std::string> words;
-  for (size_t start = list.find('\''); start != std::string::npos;) {
-    const auto end = list.find('\'', start + 1);
-    if (end == std::string::npos) break;
-    words.push_back(list.substr(start + 1, end - start - 1));
-    start = list.find('\'', end + 1);
-  }
-  return words.size() < 2 ? "?" : words[words.size() - 2];
-}
-
-std::string read_scope(const onnx::NodeProto& node) {
-  const auto& unknown = node.GetReflection()->GetUnknownFields(node);
-  for (int i = 0; i < unknown.field_count(); ++i) {
-    const auto& field = unknown.field(i);
-    if (field.number() != kNodeMetadataField || field.type() != google::protobuf::UnknownField::TYPE_LENGTH_DELIMITED)
-      continue;
-    onnx::StringStringEntryProto entry;
-    if (entry.ParseFromString(field.length_delimited()) && entry.key() == "pkg.torch.onnx.name_scopes")
-      return scope_from_list(entry.value());
-  }
-  return node.name().starts_with('/') ? scope_from_path(node.name()) : "?";
-}
-
-void read_attribute(DraftNode& node, const onnx::AttributeProto& attribute, const std::filesystem::path& folder) {
-  const auto& name = attribute.name();
-  if (name.empty()) throw request_error("{} has an attribute without a name", node.str());
-  if (node.attributes.has(name) || node.tensors.contains(name))
-    throw request_error("{} has two attributes '{}'", node.str(), name);
-  using onnx::AttributeProto;
-  switch (attribute.type()) {
-  case AttributeProto::INT: node.attributes.set(name, int64_t{attribute.i()}); return;
-  case AttributeProto::FLOAT: node.attributes.set(name, shortest(attribute.f())); return;
-  case AttributeProto::STRING: node.attributes.set(name, attribute.s()); return;
-  case AttributeProto::INTS:
-    node.attributes.set(name, std::vector<int64_t>(attribute.ints().begin(), attribute.ints().end()));
-    return;
-  case AttributeProto::STRINGS:
-    node.attributes.set(name, std::vector<std::string>(attribute.strings().begin(), attribute.strings().end()));
-    return;
-  case AttributeProto::FLOATS: {
-    std::vector<double> numbers;
-    for (const auto number : attribute.floats()) numbers.push_back(shortest(number));
-    node.attributes.set(name, std::move(numbers));
-    return;
-  }
-  case AttributeProto::TENSOR: node.tensors.emplace(name, read_tensor(attribute.t(), folder)); return;
-  case AttributeProto::GRAPH:
-  case AttributeProto::GRAPHS:
-    throw request_error("{} holds a subgraph ('{}'), which is not supported", node.str(), name)
-        .hint("export the model without control flow (If, Loop, Scan)");
-  case AttributeProto::UNDEFINED:
-    throw request_error("{}: attribute '{}' has no type", node.str(), name)
-        .hint("the file is damaged or older than ONNX 1.0");
-  default: throw request_error("{}: attribute '{}' is of a kind that is not supported", node.str(), name);
-  }
-}
-
-DraftNode read_node(const onnx::NodeProto& proto, const std::filesystem::path& folder) {
-  DraftNode node{.name = proto.name(),
-                 .op = proto.op_type(),
-                 .domain = proto.domain() == "ai.onnx" ? "" : proto.domain(),
-                 .scope = read_scope(proto)};
-  node.inputs.assign(proto.input().begin(), proto.input().end());
-  node.outputs.assign(proto.output().begin(), proto.output().end());
-  if (node.outputs.empty() || node.outputs.front().empty()) throw request_error("{} has no output", node.str());
-  within("reading " + node.str(), [&] {
-    for (const auto& attribute : proto.attribute()) read_attribute(node, attribute, folder);
-  });
-  return node;
-}
-
 /// Sizes as in the file; kBatch for a symbolic first one.
 GraphInput read_input(const onnx::ValueInfoProto& proto) {
   GraphInput input{.name = proto.name()};
@@ -151,6 +61,10 @@ GraphInput read_input(const onnx::ValueInfoProto& proto) {
     const bool known = dim.has_dim_value() && dim.dim_value() > 0;
     if (dim.has_dim_value() && dim.dim_value() < -1)
       throw request_error("input '{}' has the impossible size {}", proto.name(), dim.dim_value());
+    if (axis > 0 && dim.has_dim_value() && dim.dim_value() == 0)
+      throw request_error("input '{}': size {} is 0, so that the network would have nothing to read", proto.name(),
+                          axis)
+          .hint("export the model with fixed sizes, leaving only the batch dynamic");
     if (!known && axis > 0)
       throw request_error("input '{}': size {} is not fixed ('{}'), only the batch (the first) may be", proto.name(),
                           axis, dim.dim_param())
@@ -163,22 +77,11 @@ GraphInput read_input(const onnx::ValueInfoProto& proto) {
   return input;
 }
 
-/// torch's exporters number what they folded or lifted: "onnx::Conv_45", "123", "val_7"; those names say nothing.
-bool is_lost(const std::string& name) {
-  const auto digits_from = [&](size_t i) {
-    return i < name.size() && name.find_first_not_of("0123456789", i) == std::string::npos;
-  };
-  return name.empty() || name.starts_with("onnx::") || name.starts_with('/') || digits_from(0) ||
-         (name.starts_with("val_") && digits_from(4)) ||
-         (name.starts_with('_') && name.find("_tensor_constant") != std::string::npos);
-}
-
 class Reader {
 public:
   Reader(const onnx::ModelProto& model, const std::filesystem::path& folder) : model_(model), folder_(folder) {}
 
   Draft read(const std::string& name) {
-    draft_.opset = read_opset(model_);
     for (const auto& entry : model_.metadata_props()) draft_.metadata[entry.key()] = entry.value();
     if (const auto record = draft_.metadata.find(kOwnRecordKey); record != draft_.metadata.end()) {
       draft_.own = parse_own_record(record->second);
@@ -190,7 +93,7 @@ public:
     read_constants();
     read_values();
     check_references();
-    sort_nodes(draft_);
+    sort_nodes(draft_.nodes);
     return std::move(draft_);
   }
 
@@ -219,11 +122,9 @@ private:
       claim(proto.name(), "an input");
       draft_.inputs.push_back(read_input(proto));
     }
-    for (const auto& proto : graph.node()) {
-      draft_.nodes.push_back(read_node(proto, folder_));
-      for (const auto& output : draft_.nodes.back().outputs)
-        if (!output.empty()) claim(output, draft_.nodes.back().str());
-    }
+    draft_.nodes = NodeReader(model_, folder_, read_opset(model_)).read(graph.node());
+    for (const auto& node : draft_.nodes)
+      for (const auto& output : node.outputs) claim(output, node.str());
     std::set<std::string> names;
     for (const auto& proto : graph.output()) {
       if (!names.insert(proto.name()).second) throw request_error("two outputs are called '{}'", proto.name());
@@ -233,7 +134,7 @@ private:
 
   void check_references() const {
     for (const auto& node : draft_.nodes)
-      for (const auto& input : node.inputs)
+      for (const auto& input : node.reads())
         if (!input.empty() && !values_.contains(input))
           throw request_error("{} reads '{}', which nothing makes", node.str(), input)
               .hint("the file is damaged; export the model again");

@@ -42,7 +42,7 @@ private:
     for (const auto& spec : op.constant_inputs)
       if (node.has_input(static_cast<size_t>(spec.index)))
         as_attribute_.insert(node.inputs[static_cast<size_t>(spec.index)]);
-    modernize(node, op, draft_.opset, {});
+    modernize(node, op);
     constants_to_attributes(node, op, inputs, 0);
   }
 

@@ -36,6 +36,23 @@ void become(DraftNode& node, const char* op) {
   node.attributes = {};
 }
 
+/// A slice that leaves every size as it is leaves everything, unless it runs backwards, or takes the first samples of a
+/// batch that is small in imagination only.
+bool takes_everything(const DraftNode& node, const Known& input) {
+  const auto steps = node.attributes.integers("steps", {});
+  if (std::ranges::any_of(steps, [](int64_t step) { return step < 0; })) return false;
+  const auto rank = static_cast<int64_t>(input.info[0].shape.size());
+  const auto ends = node.attributes.integers("ends", {}), axes = node.attributes.integers("axes", {});
+  for (size_t i = 0; i < ends.size(); ++i) {
+    auto axis = i < axes.size() ? axes[i] : static_cast<int64_t>(i);
+    if (axis < 0) axis += rank;
+    const auto size = static_cast<size_t>(axis);
+    const bool grows = input.info[0].shape[size] != input.info[1].shape[size];
+    if (grows && ends[i] < std::numeric_limits<int32_t>::max()) return false;
+  }
+  return true;
+}
+
 /// A window that covers all of space at once.
 bool pools_everything(const DraftNode& node, const Known& input, const Known& output) {
   if (node.op != "AveragePool" || !all_zero(node.attributes.integers("pads", {}))) return false;
@@ -124,10 +141,7 @@ std::optional<size_t> input_it_equals(const DraftNode& node, std::span<const Kno
     return 0;
   if (op == "Pad" && all_zero(node.attributes.integers("pads", {}))) return 0;
   if (op == "Transpose" && keeps_order(node, input.info[0].shape.size())) return 0;
-  // A slice that leaves every size as it is leaves everything, unless it runs backwards.
-  if (op == "Slice" &&
-      std::ranges::none_of(node.attributes.integers("steps", {}), [](int64_t step) { return step < 0; }))
-    return 0;
+  if (op == "Slice" && takes_everything(node, input)) return 0;
   return std::nullopt;
 }
 

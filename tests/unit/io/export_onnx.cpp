@@ -83,10 +83,17 @@ TEST_CASE("export: each opset has constants where it wants them") {
 }
 
 TEST_CASE("export: an opset that lacks the operator, and opsets out of range, are errors") {
+  const auto smooth = parsed("n = Resize(x) scales=[1,1,0.5,0.5] mode=\"linear\" antialias=1\n");
+  test::require_error([&] { io::export_onnx_bytes(smooth, {}); },
+                      "attribute 'antialias' exists in ONNX since opset 18, the file shall have opset 17",
+                      "export with opset 18 or later");
+  const auto wrapped = parsed("n = Pad(x) pads=[0,0,1,1,0,0,1,1] mode=\"wrap\"\n");
+  test::require_error([&] { io::export_onnx_bytes(wrapped, {}); },
+                      "attribute 'mode' = 'wrap' exists in ONNX since opset 19");
   test::require_error([] { io::export_onnx_bytes(parsed("n = HardSwish(x)\n"), {.opset = 13}); }, "since opset 14",
                       "the file shall have opset 13");
   test::require_error([] { io::export_onnx_bytes(parsed("n = Relu(x)\n"), {.opset = 12}); },
-                      "cannot export ONNX opset 12", "13 to 21");
+                      "cannot export ONNX opset 12", "13 to 28");
 }
 
 TEST_CASE("export: our own operators need permission") {
@@ -104,4 +111,17 @@ TEST_CASE("export: tensors above the limit go to a file beside") {
   REQUIRE(std::filesystem::exists(folder / "m.onnx.data"));
   require_same(graph, io::import_onnx(folder / "m.onnx"));
   test::require_error([&] { io::export_onnx_bytes(graph, {.largest = 100}); }, "one ONNX file can hold 100");
+}
+
+TEST_CASE("export: external data may be asked for, and leaves small tensors in the model") {
+  test::TemporaryFolder folder;
+  const auto graph = io::import_onnx_bytes(
+      io::export_onnx_bytes(parse_graph("graph g(x: float[N,40]) -> (y = n)\nparameter w: float[40,40]\nparameter b: "
+                                        "float[40]\nn = Gemm(x, %w, %b) transB=1\n")),
+      "once.onnx");
+  io::export_onnx(graph, folder / "m.onnx", {.external_data = true});
+  REQUIRE(std::filesystem::file_size(folder / "m.onnx.data") == 6400);
+  require_same(graph, io::import_onnx(folder / "m.onnx"));
+  std::filesystem::rename(folder / "m.onnx.data", folder / "other");
+  test::require_error([&] { io::import_onnx(folder / "m.onnx"); }, "m.onnx.data", "does not exist");
 }

@@ -86,3 +86,24 @@ TEST_CASE("names: batch-norm parameters are known by their position") {
   model.node("BatchNormalization", {"x", "1", "2", "3", "4"}, {"y"}, "/bn/BatchNormalization");
   REQUIRE(names(model) == Words{"bn", "bn.weight", "bn.bias", "bn.running_mean", "bn.running_var"});
 }
+
+TEST_CASE("names: a weight that lost its name is called like the bias that is added to its product") {
+  OnnxModel model;
+  model.input("x", {-1, 3, 4}).weight("onnx::MatMul_9", {4, 4}).weight("mix.in_proj_bias", {4});
+  model.weight("onnx::MatMul_12", {4, 4}).output("y");
+  model.node("MatMul", {"x", "onnx::MatMul_9"}, {"p"}, "/mix/MatMul");
+  model.node("Add", {"mix.in_proj_bias", "p"}, {"q"}, "/mix/Add");
+  model.node("MatMul", {"q", "onnx::MatMul_12"}, {"r"}, "/mix/out/MatMul").node("Relu", {"r"}, {"y"}, "/mix/out/Relu");
+  REQUIRE(names(model) == Words{"mix.mat_mul", "mix.add", "mix.out.mat_mul", "mix.out.relu", "mix.in_proj_weight",
+                                "mix.in_proj_bias", "mix.out.weight"});
+}
+
+TEST_CASE("names: a recurrent layer is named after its parameters, each direction apart") {
+  OnnxModel model;
+  model.input("x", {7, 2, 3}).weight("onnx::LSTM_1", {2, 8, 3}).weight("onnx::LSTM_2", {2, 8, 2}).output("y");
+  model.node("LSTM", {"x", "onnx::LSTM_1", "onnx::LSTM_2"}, {"y"}, "/net/lstm/LSTM")
+      .with_text("direction", "bidirectional");
+  REQUIRE(names(model) == Words{"net.lstm.l0", "net.lstm.l0_reverse", "net.lstm.unsqueeze", "net.lstm.unsqueeze_1",
+                                "net.lstm.concat", "net.lstm.weight_ih_l0", "net.lstm.weight_hh_l0",
+                                "net.lstm.weight_ih_l0_reverse", "net.lstm.weight_hh_l0_reverse"});
+}

@@ -1,0 +1,50 @@
+#include "io/attribute_opsets.h"
+
+#include "core/error.h"
+#include "ops/op.h"
+
+namespace compress::io {
+namespace {
+
+struct Younger {
+  std::string_view op, attribute;
+  int since_opset;
+  std::string_view word = {};  ///< only this value is younger
+};
+constexpr Younger kYounger[] = {
+    {"AveragePool", "dilations", 19},
+    {"DequantizeLinear", "block_size", 21},
+    {"DequantizeLinear", "output_dtype", 23},
+    {"LpPool", "ceil_mode", 18},
+    {"LpPool", "dilations", 18},
+    {"Pad", "mode", 19, "wrap"},
+    {"QuantizeLinear", "block_size", 21},
+    {"QuantizeLinear", "output_dtype", 21},
+    {"QuantizeLinear", "precision", 23},
+    {"Reshape", "allowzero", 14},
+    {"Resize", "antialias", 18},
+    {"Resize", "axes", 18},
+    {"Resize", "coordinate_transformation_mode", 19, "half_pixel_symmetric"},
+    {"Resize", "keep_aspect_ratio_policy", 18},
+    {"ScatterElements", "reduction", 16},
+    {"ScatterND", "reduction", 16},
+    {"SpaceToDepth", "mode", 28},
+};
+
+bool uses(const Node& node, const Younger& younger) {
+  if (node.op != younger.op || !node.attributes.has(younger.attribute)) return false;
+  return younger.word.empty() || node.attributes.text(younger.attribute, "") == younger.word;
+}
+
+}  // namespace
+
+void check_attribute_opsets(const Node& node, int opset) {
+  for (const auto& younger : kYounger)
+    if (younger.since_opset > opset && uses(node, younger))
+      throw request_error("{}: attribute '{}'{} exists in ONNX since opset {}, the file shall have opset {}",
+                          ops::describe(node), younger.attribute,
+                          younger.word.empty() ? "" : fmt::format(" = '{}'", younger.word), younger.since_opset, opset)
+          .hint(fmt::format("export with opset {} or later", younger.since_opset));
+}
+
+}  // namespace compress::io

@@ -1,0 +1,11 @@
+#pragma once
+
+#include "graph/graph.h"
+
+namespace compress::io {
+
+/// Throws a request error when the node has an attribute, or a word as its value, that ONNX of this opset does not know
+/// yet, though it knows the operator. (https://onnx.ai/onnx/operators)
+void check_attribute_opsets(const Node& node, int opset);
+
+}  // namespace compress::io
