@@ -1,20 +1,17 @@
 #include "builder.h"
 
-#include "core/random.h"
+#include "ops/shape.h"
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace compress::models {
 
 namespace {
-
-int64_t pooled(int64_t size, int64_t kernel, int64_t stride, int64_t padding) {
-  return (size + 2 * padding - kernel) / stride + 1;
-}
 
 Attributes window(int64_t kernel, int64_t stride, int64_t padding) {
   Attributes attributes;
@@ -24,10 +21,38 @@ Attributes window(int64_t kernel, int64_t stride, int64_t padding) {
   return attributes;
 }
 
+/// As files carry it.
+double single(double value) {
+  return static_cast<double>(static_cast<float>(value));
+}
+
+/// Windows along one axis of PyTorch's adaptive pooling: where each starts, and the size that all have.
+struct AdaptiveWindows {
+  std::vector<int64_t> starts;
+  int64_t size = 0;  ///< 0: they differ
+  /// The distance of all neighbours; 0 when it varies.
+  int64_t stride() const {
+    const auto first = starts.size() > 1 ? starts[1] - starts[0] : 1;
+    for (size_t i = 1; i < starts.size(); ++i)
+      if (starts[i] - starts[i - 1] != first) return 0;
+    return first;
+  }
+};
+
+AdaptiveWindows adaptive_windows(int64_t in, int64_t out) {
+  AdaptiveWindows windows;
+  for (int64_t i = 0; i < out; ++i) {
+    const auto begin = i * in / out, end = ((i + 1) * in + out - 1) / out;
+    windows.size = i == 0 || end - begin == windows.size ? end - begin : -1;
+    windows.starts.push_back(begin);
+  }
+  windows.size = std::max<int64_t>(windows.size, 0);
+  return windows;
+}
+
 }  // namespace
 
-Builder::Builder(std::string name, Shape image, uint64_t seed, Init init)
-    : graph_(std::move(name)), seed_(seed), init_(init) {
+Builder::Builder(Shape image, Seed seed, Style style) : seed_(seed), style_(style) {
   Shape shape{kBatch};
   shape.insert(shape.end(), image.begin(), image.end());
   graph_.inputs.push_back({input_, shape});
@@ -41,13 +66,17 @@ Builder::node(const std::string& name, std::string op, std::vector<std::string> 
       .name;
 }
 
-void Builder::parameter(const std::string& name, const Shape& shape, double bound, bool normal) {
-  auto value = at::empty(shape, at::kFloat);
-  Random random(seed_, "init/" + name);
-  auto* data = value.data_ptr<float>();
-  for (int64_t i = 0; i < value.numel(); ++i)
-    data[i] = static_cast<float>(normal ? bound * random.normal() : random.uniform(-bound, bound));
-  graph_.add_parameter({.name = name, .value = value});
+std::string Builder::same(const std::string& name, std::string op, const std::string& x, Attributes attributes) {
+  shapes_[name] = shapes_.at(x);
+  return node(name, std::move(op), {x}, std::move(attributes));
+}
+
+void Builder::weight(const std::string& name, const Shape& shape, int64_t groups, const Start& start) {
+  graph_.add_parameter({.name = name, .value = initial_weight(shape, groups, start, seed_, name)});
+}
+
+void Builder::bias(const std::string& name, int64_t size, int64_t inputs, const Start& start) {
+  graph_.add_parameter({.name = name, .value = initial_bias(size, inputs, start, seed_, name)});
 }
 
 void Builder::constant(const std::string& name, int64_t size, double value, bool trainable) {
@@ -56,22 +85,39 @@ void Builder::constant(const std::string& name, int64_t size, double value, bool
 
 std::string Builder::conv(const std::string& name, const std::string& x, const ConvOptions& options) {
   const auto& in = shapes_.at(x);
-  const int64_t k = options.kernel;
-  const double fan_in = static_cast<double>(in[0] / options.groups * k * k);
-  const double fan_out = static_cast<double>(options.channels * k * k);
-  const bool kaiming = init_ == Init::kaiming;
-  parameter(name + ".weight", {options.channels, in[0] / options.groups, k, k},
-            kaiming ? std::sqrt(2 / fan_out) : 1 / std::sqrt(fan_in), kaiming);
-  std::vector<std::string> inputs{x, name + ".weight"};
+  const int64_t k = options.kernel, inputs = in[0] / options.groups;
+  const auto start = options.start.value_or(style_.conv);
+  const auto extent = [&](int64_t size) {
+    if (size + 2 * options.padding < k)
+      throw request_error("the resolution is too small: '{}' has a kernel of {} for a map of {}x{}", name, k, in[1],
+                          in[2]);
+    return (size + 2 * options.padding - k) / options.stride + 1;
+  };
+  const Shape out{options.channels, extent(in[1]), extent(in[2])};
+  weight(name + ".weight", {options.channels, inputs, k, k}, options.groups, start);
+  std::vector<std::string> names{x, name + ".weight"};
   if (options.bias) {
-    parameter(name + ".bias", {options.channels}, 1 / std::sqrt(fan_in), false);
-    inputs.push_back(name + ".bias");
+    bias(name + ".bias", options.channels, inputs * k * k, start);
+    names.push_back(name + ".bias");
   }
   auto attributes = window(k, options.stride, options.padding);
   if (options.groups != 1) attributes.set("group", options.groups);
-  shapes_[name] = {options.channels, pooled(in[1], k, options.stride, options.padding),
-                   pooled(in[2], k, options.stride, options.padding)};
-  return node(name, "Conv", std::move(inputs), std::move(attributes));
+  shapes_[name] = out;
+  return node(name, "Conv", std::move(names), std::move(attributes));
+}
+
+std::string Builder::linear(const std::string& name, const std::string& x, int64_t features, bool with_bias) {
+  const int64_t in = channels(x);
+  weight(name + ".weight", {features, in}, 1, style_.linear);
+  std::vector<std::string> inputs{x, name + ".weight"};
+  if (with_bias) {
+    bias(name + ".bias", features, in, style_.linear);
+    inputs.push_back(name + ".bias");
+  }
+  Attributes attributes;
+  attributes.set("transB", int64_t{1});
+  shapes_[name] = {features};
+  return node(name, "Gemm", std::move(inputs), std::move(attributes));
 }
 
 std::string Builder::batch_norm(const std::string& name, const std::string& x) {
@@ -80,20 +126,57 @@ std::string Builder::batch_norm(const std::string& name, const std::string& x) {
   constant(name + ".bias", size, 0, true);
   constant(name + ".running_mean", size, 0, false);
   constant(name + ".running_var", size, 1, false);
+  Attributes attributes;
+  if (style_.epsilon != Style{}.epsilon) attributes.set("epsilon", single(style_.epsilon));
+  if (style_.momentum != Style{}.momentum) attributes.set("momentum", single(1 - style_.momentum));
   shapes_[name] = shapes_.at(x);
   return node(name, "BatchNormalization",
-              {x, name + ".weight", name + ".bias", name + ".running_mean", name + ".running_var"});
+              {x, name + ".weight", name + ".bias", name + ".running_mean", name + ".running_var"},
+              std::move(attributes));
 }
 
-std::string Builder::relu(const std::string& name, const std::string& x) {
-  shapes_[name] = shapes_.at(x);
-  return node(name, "Relu", {x});
+std::string Builder::relu6(const std::string& name, const std::string& x) {
+  Attributes attributes;
+  attributes.set("min", 0.0);
+  attributes.set("max", 6.0);
+  return same(name, "Clip", x, std::move(attributes));
 }
 
-std::string Builder::max_pool(const std::string& name, const std::string& x, int64_t kernel, int64_t stride) {
+std::string Builder::hard_sigmoid(const std::string& name, const std::string& x) {
+  Attributes attributes;
+  attributes.set("alpha", single(1.0 / 6));
+  return same(name, "HardSigmoid", x, std::move(attributes));
+}
+
+std::string Builder::dropout(const std::string& name, const std::string& x, double share) {
+  Attributes attributes;
+  attributes.set("ratio", single(share));
+  return same(name, "Dropout", x, std::move(attributes));
+}
+
+std::string Builder::pool(const std::string& name, std::string op, const std::string& x, const PoolOptions& options) {
   const auto& in = shapes_.at(x);
-  shapes_[name] = {in[0], pooled(in[1], kernel, stride, 0), pooled(in[2], kernel, stride, 0)};
-  return node(name, "MaxPool", {x}, window(kernel, stride, 0));
+  const auto extent = [&](int64_t size) {
+    const auto room = size + 2 * options.padding - options.kernel;
+    if (room < 0)
+      throw request_error("the resolution is too small: '{}' has a window of {} for a map of {}x{}", name,
+                          options.kernel, in[1], in[2]);
+    auto count = (room + (options.ceil ? options.stride - 1 : 0)) / options.stride + 1;
+    if ((count - 1) * options.stride >= size + options.padding) --count;  // it would start in the padding behind
+    return count;
+  };
+  auto attributes = window(options.kernel, options.stride, options.padding);
+  if (options.ceil) attributes.set("ceil_mode", int64_t{1});
+  shapes_[name] = {in[0], extent(in[1]), extent(in[2])};
+  return node(name, std::move(op), {x}, std::move(attributes));
+}
+
+std::string Builder::max_pool(const std::string& name, const std::string& x, const PoolOptions& options) {
+  return pool(name, "MaxPool", x, options);
+}
+
+std::string Builder::average_pool(const std::string& name, const std::string& x, const PoolOptions& options) {
+  return pool(name, "AveragePool", x, options);
 }
 
 std::string Builder::global_average_pool(const std::string& name, const std::string& x) {
@@ -101,36 +184,93 @@ std::string Builder::global_average_pool(const std::string& name, const std::str
   return node(name, "GlobalAveragePool", {x});
 }
 
+std::string
+Builder::pick(const std::string& name, const std::string& x, int64_t axis, const std::vector<int64_t>& indices) {
+  auto value = at::empty({std::ssize(indices)}, at::kLong);
+  std::ranges::copy(indices, value.data_ptr<int64_t>());
+  graph_.add_parameter({.name = name + ".indices", .value = value, .trainable = false});
+  auto shape = shapes_.at(x);
+  shape[static_cast<size_t>(axis) - 1] = std::ssize(indices);
+  shapes_[name] = std::move(shape);
+  Attributes attributes;
+  attributes.set("axis", axis);
+  return node(name, "Gather", {x, name + ".indices"}, std::move(attributes));
+}
+
+std::string Builder::adaptive_average_pool(const std::string& name, const std::string& x, int64_t size) {
+  const auto& in = shapes_.at(x);
+  if (in[1] == size) return x;
+  if (size == 1) return global_average_pool(name, x);
+  const auto windows = adaptive_windows(in[1], size);
+  if (windows.size == 0)
+    throw request_error("'{}' cannot average a map of {}x{} to {}x{} with windows of one size", name, in[1], in[2],
+                        size, size)
+        .hint("choose another resolution, such as a multiple of the network's own");
+  if (const auto stride = windows.stride(); stride > 0)
+    return average_pool(name, x, {.kernel = windows.size, .stride = stride});
+  const auto means = windows.size == 1 ? x : average_pool(name, x, {.kernel = windows.size, .stride = 1});
+  return pick(name + ".columns", pick(name + ".rows", means, 2, windows.starts), 3, windows.starts);
+}
+
 std::string Builder::add(const std::string& name, const std::string& a, const std::string& b) {
   shapes_[name] = shapes_.at(a);
   return node(name, "Add", {a, b});
 }
 
-std::string Builder::flatten(const std::string& name, const std::string& x) {
-  int64_t size = 1;
-  for (const auto extent : shapes_.at(x)) size *= extent;
-  shapes_[name] = {size};
-  return node(name, "Flatten", {x});
+std::string Builder::multiply(const std::string& name, const std::string& a, const std::string& b) {
+  shapes_[name] = shapes_.at(a);
+  return node(name, "Mul", {a, b});
 }
 
-std::string Builder::linear(const std::string& name, const std::string& x, int64_t features) {
-  const int64_t in = channels(x);
-  const double bound = 1 / std::sqrt(static_cast<double>(in));
-  parameter(name + ".weight", {features, in}, bound, false);
-  parameter(name + ".bias", {features}, bound, false);
+std::string Builder::concat(const std::string& name, const std::vector<std::string>& parts) {
+  auto shape = shapes_.at(parts[0]);
+  for (size_t i = 1; i < parts.size(); ++i) shape[0] += channels(parts[i]);
+  shapes_[name] = std::move(shape);
   Attributes attributes;
-  attributes.set("transB", int64_t{1});
-  shapes_[name] = {features};
-  return node(name, "Gemm", {x, name + ".weight", name + ".bias"}, std::move(attributes));
+  attributes.set("axis", int64_t{1});
+  return node(name, "Concat", parts, std::move(attributes));
+}
+
+std::string Builder::pad_channels(const std::string& name, const std::string& x, int64_t before, int64_t behind) {
+  auto shape = shapes_.at(x);
+  shape[0] += before + behind;
+  shapes_[name] = std::move(shape);
+  Attributes attributes;
+  attributes.set("pads", std::vector<int64_t>{0, before, 0, 0, 0, behind, 0, 0});
+  return node(name, "Pad", {x}, std::move(attributes));
+}
+
+std::string Builder::flatten(const std::string& name, const std::string& x) {
+  shapes_[name] = {ops::elements(shapes_.at(x))};
+  return node(name, "Flatten", {x});
 }
 
 int64_t Builder::channels(const std::string& value) const {
   return shapes_.at(value)[0];
 }
 
-Graph Builder::finish(const std::string& value, const std::string& output_name) {
-  graph_.outputs.push_back({output_name, value});
-  return std::move(graph_);
+void Builder::output(const std::string& value, const std::string& name) {
+  graph_.outputs.push_back({name, value});
+}
+
+Graph Builder::finish(const std::string& value) {
+  output(value);
+  return finish();
+}
+
+int64_t scaled(int64_t channels, double width) {
+  return std::max<int64_t>(1, std::llround(static_cast<double>(channels) * width));
+}
+
+int64_t divisible(double channels, int64_t divisor) {
+  const auto d = static_cast<double>(divisor);
+  const auto rounded = std::max(divisor, static_cast<int64_t>(std::floor((channels + d / 2) / d)) * divisor);
+  return static_cast<double>(rounded) < 0.9 * channels ? rounded + divisor : rounded;
+}
+
+void ImageModel::declare(Settings& settings) {
+  settings.optional("classes", classes_, "number of classes", kClasses);
+  settings.optional("resolution", resolution_, "height and width of the input images", kResolutions);
 }
 
 }  // namespace compress::models

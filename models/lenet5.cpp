@@ -1,7 +1,6 @@
 // LeNet-5 as it is used for compression benchmarks: 20 and 50 filters of 5x5, 500 hidden units, 431,080 parameters
 // (Han et al. 2015; the "caffe" variant of LeCun et al. 1998).
 #include "builder.h"
-#include "zoo.h"
 
 namespace compress::models {
 
@@ -10,18 +9,18 @@ namespace {
 class LeNet5 final : public Model {
 public:
   void declare(Settings& settings) override {
-    settings.optional("classes", classes_, "number of classes", at_least(1));
-    settings.optional("channels", channels_, "channels of the 28x28 input images", at_least(1));
+    settings.optional("classes", classes_, "number of classes", kClasses);
+    settings.optional("channels", channels_, "channels of the 28x28 input images", in(1, 1024));
   }
 
-  Graph build(uint64_t seed) const override {
-    Builder net("lenet5", {channels_, 28, 28}, seed);
+  Graph build(Seed seed) const override {
+    Builder net({channels_, 28, 28}, seed);
     auto x = net.conv("conv1", net.input(), {.channels = 20, .kernel = 5, .bias = true});
     x = net.relu("relu1", x);
-    x = net.max_pool("pool1", x, 2, 2);
+    x = net.max_pool("pool1", x, {.kernel = 2, .stride = 2});
     x = net.conv("conv2", x, {.channels = 50, .kernel = 5, .bias = true});
     x = net.relu("relu2", x);
-    x = net.max_pool("pool2", x, 2, 2);
+    x = net.max_pool("pool2", x, {.kernel = 2, .stride = 2});
     x = net.flatten("flatten", x);
     x = net.linear("fc1", x, 500);
     x = net.relu("relu3", x);
@@ -36,7 +35,6 @@ private:
 }  // namespace
 
 extern const Family lenet5;
-const Family lenet5{
-    {{"lenet5", "LeNet-5 (20-50-500) for 28x28 images, 431,080 parameters", make_component<Model, LeNet5>}}};
+const Family lenet5{{{"lenet5", "LeNet-5 (20-50-500) for 28x28 images, 431,080 parameters", make_model<LeNet5>}}};
 
 }  // namespace compress::models

@@ -20,7 +20,7 @@ bool looks_like_file(const std::string& spec) {
 
 }  // namespace
 
-Graph open_model(const std::string& spec, uint64_t seed) {
+Graph open_model(const std::string& spec, Seed seed) {
   if (spec.empty())
     throw request_error("no model is given").hint("name a zoo network, an ONNX file or a run directory");
   if (is_run_directory(spec)) {

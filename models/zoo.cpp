@@ -21,7 +21,7 @@ const Registry<Model>& zoo() {
   return registry;
 }
 
-Graph build_model(std::string_view spec, uint64_t seed) {
+Graph build_model(std::string_view spec, Seed seed) {
   const auto question = spec.find('?');
   const auto name = spec.substr(0, question);
   auto model = zoo().make(name);
@@ -37,7 +37,9 @@ Graph build_model(std::string_view spec, uint64_t seed) {
       arguments.set(part.substr(0, equal), Yaml::scalar(part.substr(equal + 1)));
     }
   settings.read(arguments, name);
-  return model->build(seed);
+  auto graph = model->build(seed);
+  graph.name = std::string(name);
+  return graph;
 }
 
 }  // namespace compress::models

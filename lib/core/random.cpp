@@ -37,6 +37,10 @@ Random::result_type Random::operator()() {
   return mix(state_ += kGolden);
 }
 
+void Random::skip(uint64_t draws) {
+  state_ += draws * kGolden;
+}
+
 double Random::uniform() {
   return static_cast<double>((*this)() >> 11) * 0x1p-53;
 }

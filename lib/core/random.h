@@ -22,11 +22,13 @@ public:
   static constexpr result_type min() { return 0; }
   static constexpr result_type max() { return ~uint64_t{0}; }
   result_type operator()();
+  /// Goes on as after `draws` calls, at once: parts of one stream can be drawn side by side.
+  void skip(uint64_t draws);
 
   /// In [0, 1).
   double uniform();
   double uniform(double low, double high) { return low + (high - low) * uniform(); }
-  /// Standard normal.
+  /// Standard normal; takes two draws.
   double normal();
   /// In [0, n); n > 0.
   int64_t below(int64_t n);

@@ -14,7 +14,7 @@ bool is_quantized(const Graph& graph) {
 }
 
 int64_t export_model(const Graph& graph, const schedule::ExportConfig& config, const std::filesystem::path& path) {
-  const io::ExportOptions options{.opset = static_cast<int>(config.opset)};
+  const io::ExportOptions options{.opset = static_cast<int>(config.opset), .external_data = config.external_data};
   auto deployed = graph.clone();
   passes::run(*passes::passes().make("remove_identity"), "remove_identity", deployed);
   if (config.format == "onnx") {
@@ -34,7 +34,9 @@ int64_t export_model(const Graph& graph, const schedule::ExportConfig& config, c
         .hint(did_you_mean(config.format, formats))
         .hint("onnx or onnx-qdq");
   }
-  return static_cast<int64_t>(std::filesystem::file_size(path));
+  const auto data = io::external_data_of(path);
+  const auto beside = config.external_data && std::filesystem::exists(data) ? std::filesystem::file_size(data) : 0;
+  return static_cast<int64_t>(std::filesystem::file_size(path) + beside);
 }
 
 }  // namespace compress::run

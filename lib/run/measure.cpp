@@ -11,16 +11,6 @@ namespace {
 
 using nlohmann::json;
 
-/// Bits that a parameter takes once it is deployed: those of the quantiser that reads it, else its element type's.
-int64_t stored_bits(const Graph& graph, const Parameter& parameter) {
-  for (const auto* node : graph.consumers(parameter.name)) {
-    const bool quantised = (node->op == "FakeQuantize" && node->inputs[0] == parameter.name) ||
-                           (node->op == "ConvBatchNormalization" && node->inputs[1] == parameter.name);
-    if (quantised) return node->attributes.integer("bits", 8);
-  }
-  return parameter.value.element_size() * 8;
-}
-
 }  // namespace
 
 Measurement count(const Graph& graph) {
@@ -29,9 +19,8 @@ Measurement count(const Graph& graph) {
                      .parameters = cost.parameters,
                      .nonzero = cost.nonzero_parameters,
                      .sparsity = cost.sparsity(),
+                     .weight_bytes = cost.stored_bytes,
                      .quantized = is_quantized(graph)};
-  for (const auto& parameter : graph.parameters())
-    if (parameter.trainable) result.weight_bytes += (parameter.value.numel() * stored_bits(graph, parameter) + 7) / 8;
   return result;
 }
 
@@ -43,6 +32,7 @@ Measurement measure(const Graph& graph,
   auto result = count(graph);
   const auto evaluation = train::evaluate(graph, dataset, task, options);
   result.metrics = evaluation.metrics;
+  result.confusion = evaluation.confusion;
   result.split = split;
   result.samples = evaluation.samples;
   result.images_per_second = evaluation.seconds > 0 ? static_cast<double>(evaluation.samples) / evaluation.seconds : 0;

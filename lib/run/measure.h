@@ -20,6 +20,7 @@ struct Measurement {
   double sparsity = 0;       ///< percent of the conv and linear weights that are zero
   int64_t weight_bytes = 0;  ///< all parameters, at the bits their quantisers give them
   bool quantized = false;
+  train::ConfusionMatrix confusion = {};  ///< when the task counts one
 };
 
 /// Counts without data.

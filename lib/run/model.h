@@ -6,7 +6,6 @@
 #include "schedule/recipe.h"
 
 #include <cstdint>
-#include <filesystem>
 #include <string>
 
 namespace compress::run {
@@ -14,13 +13,9 @@ namespace compress::run {
 /// A model of the command line as the YAML of a `model:` section: {arch: ...}, {onnx: ...} or {run: ...}.
 std::string model_section(const std::string& spec);
 
-/// Opens what the recipe's `model:` section names and loads its weights.
-Graph open_model(const schedule::ModelConfig& config, const distill::OpenModel& open);
-
-/// Copies tensors from a safetensors or ONNX file into parameters of the same name. `strict`: every parameter must be
-/// there with its shape and nothing may be left over; `by_name`: what fits is taken, at least one. Throws a request
-/// error that lists what differs.
-void load_weights(Graph& graph, const std::filesystem::path& file, bool strict);
+/// Opens what the recipe's `model:` section names and loads its weights; what is wrong with them is an error at their
+/// place in the recipe.
+Graph open_model(const schedule::Recipe& recipe, const distill::OpenModel& open);
 
 /// The normalisation that the model's metadata carries, if any, is taken where the configuration names none; a
 /// difference to what is named warns.

@@ -13,8 +13,8 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Names that a run directory uses itself (report/run_directory.h).
-const std::vector<std::string> kOwnFiles{"recipe.yaml", "metrics.jsonl", "log.txt",      "checkpoint",
-                                         "best",        "final",         "summary.json", "lock"};
+const std::vector<std::string> kOwnFiles{"recipe.yaml",  "metrics.jsonl", "log.txt", "checkpoint",     "best", "final",
+                                         "summary.json", "confusion.csv", "lock",    "ema.safetensors"};
 
 /// QDQ files carry integers of at most 8 bits; 32 means floating point. Biases have their own 32 bits.
 void check_bits(const Yaml& value) {
@@ -33,6 +33,17 @@ void check_bits(const Yaml& value) {
   }
   if (value.is_sequence())
     for (const auto& item : value.items) check_bits(item);
+}
+
+/// Simulated quantisers compute in float32 only.
+void check_precision(const schedule::Recipe& recipe) {
+  const auto precision = recipe.training.precision;
+  train::check_precision(precision, train::parse_device(recipe.training.device));
+  for (const auto& policy : recipe.policies)
+    if (precision != train::Precision::float32 && policy.kind == "quantizer" && !policy.window.at_end())
+      throw request_error("quantizer '{}' trains with simulated integers, which need 'precision: float32'",
+                          policy.instance)
+          .at(policy.place);
 }
 
 void check_export_file(const std::string& file) {
@@ -67,7 +78,7 @@ void check_exports(const schedule::Recipe& recipe) {
 void check_surroundings(const schedule::Recipe& recipe) {
   if (recipe.name.find('/') != std::string::npos || recipe.name == "..")
     throw request_error("the run's name '{}' has a '/'", recipe.name).hint("the name becomes a folder under runs/");
-  train::parse_device(recipe.training.device);
+  check_precision(recipe);
   if (recipe.has_data()) data::dataset_info(recipe.data.name);
   check_exports(recipe);
 }
@@ -80,6 +91,16 @@ void check_inputs(const schedule::Recipe& recipe, const Graph& graph) {
       throw request_error("model.inputs: the model has no input '{}'", name)
           .hint(did_you_mean(name, names))
           .hint("its inputs are " + join_words(names));
+}
+
+void check_data(const schedule::Recipe& recipe, const Graph& graph) {
+  if (!recipe.has_data()) return;
+  const auto fields = data::declared_fields(recipe.data);
+  if (fields.empty()) return;  // only the files can say
+  const auto task = train::make_task(recipe.training.task, data::dataset_info(recipe.data.name).task);
+  task->bind(graph, fields);
+  train::match_inputs(graph, fields, recipe.model.inputs);
+  check_metrics(recipe.checks, *task);
 }
 
 void check_metrics(const schedule::ChecksConfig& checks, const train::Task& task) {

@@ -16,6 +16,10 @@ void check_surroundings(const schedule::Recipe& recipe);
 /// The names in model.inputs are inputs of the graph.
 void check_inputs(const schedule::Recipe& recipe, const Graph& graph);
 
+/// What the data set's description tells of its fields fits the graph's inputs and the task; nothing is read. Throws a
+/// request error.
+void check_data(const schedule::Recipe& recipe, const Graph& graph);
+
 /// The metrics that `checks:` names are metrics of the task.
 void check_metrics(const schedule::ChecksConfig& checks, const train::Task& task);
 

@@ -13,6 +13,7 @@ namespace {
 using nlohmann::json;
 constexpr std::string_view kOptimizer = "optimizer/";
 constexpr std::string_view kPolicies = "policies/";
+constexpr std::string_view kTrainer = "trainer/";
 
 std::map<std::string, at::Tensor> with_prefix(const std::map<std::string, at::Tensor>& tensors,
                                               std::string_view prefix) {
@@ -34,31 +35,29 @@ void warn_of_difference(const json& state) {
 }  // namespace
 
 void ProgressStore::save(const Graph& graph, const RunProgress& progress) const {
-  const auto memory = scheduler_.save();
+  const auto memory = scheduler_.save(), trainer = trainer_.save();
   std::map<std::string, at::Tensor> tensors;
   for (const auto& [name, tensor] : optimizer_.state()) tensors[std::string(kOptimizer) + name] = tensor;
   for (const auto& [name, tensor] : memory.tensors) tensors[std::string(kPolicies) + name] = tensor;
-  const json state{{"recipe_hash", recipe_hash_},       {"next_epoch", progress.next_epoch},
-                   {"best_epoch", progress.best_epoch}, {"best_value", progress.best_value},
-                   {"baseline", progress.baseline},     {"policies", memory.values},
-                   {"threads", at::get_num_threads()},  {"libtorch", TORCH_VERSION}};
+  for (const auto& [name, tensor] : trainer.tensors) tensors[std::string(kTrainer) + name] = tensor;
+  const json state{{"recipe_hash", recipe_hash_},      {"next_epoch", progress.next_epoch}, {"best", progress.best},
+                   {"baseline", progress.baseline},    {"policies", memory.values},         {"trainer", trainer.values},
+                   {"threads", at::get_num_threads()}, {"libtorch", TORCH_VERSION}};
   io::save_checkpoint(directory_.checkpoint(), {.graph = graph.clone(), .tensors = std::move(tensors), .state = state});
 }
 
-void ProgressStore::load(Graph& graph, RunProgress& progress) const {
+void ProgressStore::load(Graph& graph, RunProgress& progress, bool fresh_optimizer) const {
   auto checkpoint = io::load_checkpoint(directory_.checkpoint());
   const auto& state = checkpoint.state;
   if (state.value("recipe_hash", "") != recipe_hash_)
     throw request_error("the checkpoint '{}' belongs to another recipe", directory_.checkpoint().string())
         .hint("resume with the recipe it was started with: leave the recipe out");
   warn_of_difference(state);
-  progress = {.next_epoch = state.at("next_epoch"),
-              .best_epoch = state.at("best_epoch"),
-              .best_value = state.at("best_value"),
-              .baseline = state.at("baseline")};
+  progress = {.next_epoch = state.at("next_epoch"), .best = state.at("best"), .baseline = state.at("baseline")};
   graph = std::move(checkpoint.graph);
   optimizer_.bind(graph);
-  optimizer_.load_state(with_prefix(checkpoint.tensors, kOptimizer));
+  if (!fresh_optimizer) optimizer_.load_state(with_prefix(checkpoint.tensors, kOptimizer));
+  trainer_.load({.values = state.at("trainer"), .tensors = with_prefix(checkpoint.tensors, kTrainer)});
   scheduler_.load({.values = state.at("policies"), .tensors = with_prefix(checkpoint.tensors, kPolicies)});
 }
 

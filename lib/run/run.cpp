@@ -4,6 +4,7 @@
 #include "core/file.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "io/safetensors.h"
 #include "passes/pass.h"
 #include "quant/quantizer.h"
 #include "report/run_directory.h"
@@ -17,7 +18,9 @@
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 
 namespace compress::run {
 
@@ -49,7 +52,7 @@ void require(const schedule::Recipe& recipe) {
 Session prepare(const schedule::Recipe& recipe, const distill::OpenModel& open) {
   require(recipe);
   check_surroundings(recipe);
-  Session session{.recipe = recipe, .graph = run::open_model(recipe.model, open)};
+  Session session{.recipe = recipe, .graph = run::open_model(recipe, open)};
   auto& config = session.recipe;
   check_inputs(recipe, session.graph);
   const auto device = train::parse_device(config.training.device);
@@ -62,6 +65,8 @@ Session prepare(const schedule::Recipe& recipe, const distill::OpenModel& open) 
   session.task->bind(session.graph, session.splits.train->fields());
   train::match_inputs(session.graph, session.splits.train->fields(), config.model.inputs);
   check_metrics(config.checks, *session.task);
+  session.scheduler->bind_task(*session.task, session.splits);
+  train::check_freeze(config.training.freeze, session.graph);
   session.optimizer = train::make_optimizer(config.training.optimizer);
   session.evaluation = {.batch_size = config.data.batch_size, .device = device, .inputs = config.model.inputs};
   config.training.inputs = config.model.inputs;
@@ -69,9 +74,10 @@ Session prepare(const schedule::Recipe& recipe, const distill::OpenModel& open) 
   return session;
 }
 
+/// Null for what is not finite: checkpoints hold finite numbers only.
 json metrics_json(const train::Metrics& metrics) {
   json object = json::object();
-  for (const auto& [name, value] : metrics) object[name] = value;
+  for (const auto& [name, value] : metrics) object[name] = std::isfinite(value) ? json(value) : json();
   return object;
 }
 
@@ -88,7 +94,7 @@ public:
                                                            session.epochs,
                                                            session.recipe.data.batch_size,
                                                            session.recipe.data.prefetch),
-        files_(directory, session.recipe.hash(), *session.scheduler, *session.optimizer) {
+        files_(directory, session.recipe.hash(), *session.scheduler, *session.optimizer, trainer_) {
     trainer_.after_epoch = [this](const train::State& state) { after_epoch(state); };
   }
 
@@ -97,8 +103,9 @@ public:
     files_.save(session_.graph, progress_);
   }
 
-  void resume() {
-    files_.load(session_.graph, progress_);
+  void resume(bool fresh_optimizer) {
+    files_.load(session_.graph, progress_, fresh_optimizer);
+    if (fresh_optimizer) log::info("[run] the optimiser starts without its state");
     directory_.rewind_metrics(progress_.next_epoch);
     log::info("[run] going on with epoch {} of {}", progress_.next_epoch + 1, session_.epochs);
   }
@@ -117,7 +124,7 @@ private:
       return;
     auto options = session_.evaluation;
     options.title = "baseline";
-    const auto baseline = measure(session_.graph, session_.splits.test, "test", *session_.task, options);
+    const auto baseline = measure(trainer_.result(), session_.splits.test, "test", *session_.task, options);
     progress_.baseline = to_json(baseline);
     std::string text;
     for (const auto& [name, value] : baseline.metrics) text += fmt::format("  {} {:.4g}", name, value);
@@ -138,6 +145,7 @@ private:
     directory_.append_metrics({{"epoch", state.epoch},
                                {"lr", state.optimizer.lr()},
                                {"training", metrics_json(state.training)},
+                               {"loss_terms", metrics_json(state.mean_loss_terms)},
                                {"validation", metrics_json(state.validation)},
                                {"sparsity", counts.sparsity},
                                {"nonzero_parameters", counts.nonzero},
@@ -151,23 +159,52 @@ private:
   void note_best(const train::State& state) {
     const double value = train::metric(state.validation, session_.task->main_metric());
     if (std::isnan(value) || state.epoch < session_.scheduler->first_settled_epoch()) return;
-    const bool better = progress_.best_epoch < 0 || (session_.task->higher_is_better() ? value > progress_.best_value
-                                                                                       : value < progress_.best_value);
-    if (!better) return;
-    progress_.best_epoch = state.epoch;
-    progress_.best_value = value;
-    files_.save_best(session_.graph);
+    auto& best = progress_.best;
+    const auto beaten = [&](const json& other) {
+      const auto its = other.at("value").get<double>();
+      return session_.task->higher_is_better() ? value > its : value < its;
+    };
+    const auto place = std::find_if(best.begin(), best.end(), beaten);
+    const bool is_best = place == best.begin();
+    best.insert(place, json::object({{"epoch", state.epoch},
+                                     {"value", value},
+                                     {"validation", metrics_json(state.validation)},
+                                     {"sparsity", count(session_.graph).sparsity}}));
+    if (std::ssize(best) > session_.recipe.training.num_best_scores) best.erase(best.end() - 1);
+    if (is_best) files_.save_best(trainer_.result());
+    log_best();
+  }
+
+  void log_best() const {
+    if (session_.recipe.training.num_best_scores == 1) return;
+    for (const auto& score : progress_.best)
+      log::info("[train] best {} {:.4g} on validation, sparsity {:.1f} %, in epoch {}", session_.task->main_metric(),
+                score.at("value").get<double>(), score.at("sparsity").get<double>(),
+                score.at("epoch").get<int64_t>() + 1);
   }
 
   /// Training ends with the weights of the best epoch (they have the last epoch's structure: all compressing policies
   /// have ended).
   void take_best() {
-    if (progress_.best_epoch < 0 || progress_.best_epoch == session_.epochs - 1) return;
+    const auto epoch = progress_.best_epoch();
+    write_averages();
+    if (epoch < 0 || epoch == session_.epochs - 1) return trainer_.take_averages();
     const at::NoGradGuard no_grad;
     const auto best = files_.load_best();
     for (const auto& parameter : best.parameters()) session_.graph.writable(parameter.name).copy_(parameter.value);
-    log::info("[run] taking the weights of epoch {} ({} {:.4g} on validation)", progress_.best_epoch + 1,
-              session_.task->main_metric(), progress_.best_value);
+    log::info("[run] taking the weights of epoch {} ({} {:.4g} on validation)", epoch + 1, session_.task->main_metric(),
+              progress_.best.at(0).at("value").get<double>());
+  }
+
+  /// With `ema: {apply: false}` the averages are a file beside the result.
+  void write_averages() const {
+    const auto* averages = trainer_.averages();
+    if (!averages || averages->config().apply) return;
+    auto averaged = session_.graph.clone();
+    averages->put_into(averaged);
+    std::map<std::string, at::Tensor> tensors;
+    for (const auto& parameter : averaged.parameters()) tensors[parameter.name] = parameter.value.detach();
+    io::write_safetensors(directory_.file("ema.safetensors"), {.tensors = std::move(tensors)});
   }
 
   Session& session_;
@@ -216,7 +253,8 @@ json summary(const Session& session, const RunProgress& progress, const RunOptio
                     {"validation", size(session.splits.validation)},
                     {"test", size(session.splits.test)}};
   object["baseline"] = progress.baseline;
-  object["best_epoch"] = progress.best_epoch;
+  object["best_epoch"] = progress.best_epoch();
+  object["best_epochs"] = progress.best;
   return object;
 }
 
@@ -239,6 +277,11 @@ Outcome conclude(Session& session,
   outcome.summary["result"] = to_json(result);
   outcome.summary["ratio"] = ratios(baseline, result);
   outcome.summary["exports"] = exports;
+  if (!result.confusion.empty()) {
+    write_file(directory.file("confusion.csv"), result.confusion.csv(session.splits.info.class_names));
+    outcome.summary["confusion_matrix"] = result.confusion.counts;
+    outcome.summary["classes"] = session.splits.info.class_names;
+  }
   outcome.summary["failed_checks"] = outcome.failed_checks;
   outcome.summary["seconds"] = seconds;
   directory.write_summary(outcome.summary);
@@ -272,7 +315,7 @@ Outcome run_recipe(const schedule::Recipe& recipe, const RunOptions& options) {
   const auto doing = fmt::format("running '{}' in {}", recipe.name, directory.path().string());
   return with_resume_hint(directory, [&] {
     return within(doing, [&] {
-      options.resume ? training.resume() : training.start();
+      options.resume ? training.resume(options.reset_optimizer) : training.start();
       training.run();
       return conclude(session, directory, training.progress(), options,
                       std::chrono::duration<double>(Clock::now() - start).count());
@@ -283,9 +326,11 @@ Outcome run_recipe(const schedule::Recipe& recipe, const RunOptions& options) {
 std::string describe(const schedule::Recipe& recipe, const distill::OpenModel& open) {
   check_surroundings(recipe);
   if (!recipe.has_model()) return recipe.timeline();
-  auto graph = run::open_model(recipe.model, open);
+  auto graph = run::open_model(recipe, open);
   check_inputs(recipe, graph);
+  train::check_freeze(recipe.training.freeze, graph);
   const auto scheduler = recipe.bind(graph, open);
+  check_data(recipe, graph);
   return recipe.timeline();
 }
 

@@ -11,9 +11,10 @@
 namespace compress::run {
 
 struct RunOptions {
-  std::filesystem::path out;  ///< run directory; empty: runs/NAME/TIMESTAMP
-  bool resume = false;        ///< `out` is an existing run to go on with
-  std::string command;        ///< the command line, for the summary
+  std::filesystem::path out;     ///< run directory; empty: runs/NAME/TIMESTAMP
+  bool resume = false;           ///< `out` is an existing run to go on with
+  bool reset_optimizer = false;  ///< a resumed run's optimiser starts without its state
+  std::string command;           ///< the command line, for the summary
   distill::OpenModel open_model;
 };
 

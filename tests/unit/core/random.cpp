@@ -26,6 +26,13 @@ TEST_CASE("random: the stream never changes, so that old runs can be repeated", 
   static_assert(std::uniform_random_bit_generator<Random>);
 }
 
+TEST_CASE("random: skip goes on as after so many draws", "[core]") {
+  Random drawn(3, "skip"), skipped(3, "skip");
+  for (int i = 0; i < 5; ++i) drawn.normal();
+  skipped.skip(10);
+  REQUIRE(drawn() == skipped());
+}
+
 TEST_CASE("random: uniform and normal have their moments", "[core]") {
   constexpr int kDraws = 20000;
   Random random(1, "moments");
