@@ -35,14 +35,19 @@ public:
              "a record's label: its single byte, or the fine or coarse one of CIFAR-100's two");
   }
 
-  std::vector<std::string> files(const std::string& split) const override {
-    return split == "train" ? train_files_ : test_files_;
+  std::vector<FieldInfo> fields(const DatasetInfo& info) const override {
+    if (train_files_.empty() || test_files_.empty())
+      throw request_error("data set '{}' names no train_files or no test_files", info.name);
+    return labelled_image(info);
   }
+  std::string looks_for() const override { return fmt::format("'{}' (or .gz)", train_files_.front()); }
+  bool is_in(const std::string& folder) const override { return holds_data_file(folder, train_files_.front()); }
 
   DatasetPtr open(const DatasetInfo& info, const std::string& folder, const std::string& split) const override {
     std::string pixels;
     std::vector<int64_t> labels;
-    for (const auto& name : files(split)) append(info, folder, split, name, pixels, labels);
+    for (const auto& name : split == "train" ? train_files_ : test_files_)
+      append(info, folder, split, name, pixels, labels);
     return in_memory(std::ssize(labels), {{.info = {"image", info.shape, at::kByte}, .bytes = std::move(pixels)},
                                           {.info = {"label", {}, at::kLong, info.classes}, .bytes = as_bytes(labels)}});
   }

@@ -48,6 +48,8 @@ Field limits_field(std::map<std::string, int64_t>& target) {
 void DataConfig::declare(Settings& s) {
   s.optional("name", name, "data set (compress list datasets), or a YAML file that describes one; absent: --data");
   s.optional("path", path, "folder with its files; absent: where they usually are");
+  s.optional("shape", shape, "sizes of an image [channels, height, width]; absent: the data set's", at_least(1));
+  s.optional("format_settings", format_settings, "arguments of the data set's format, over the data set's own");
   s.optional("batch_size", batch_size, "samples in a mini-batch", at_least(1));
   s.custom(normalization_field(
       [this](Normalization read) {
@@ -63,7 +65,8 @@ void DataConfig::declare(Settings& s) {
   s.optional("validation_split", validation_split, "share of the training samples held out for validation, by seed",
              half_open(0, 1));
   s.custom(limits_field(limits));
-  s.optional("prefetch", prefetch, "batches made ahead by a thread; 0: none", in(0, 1024));
+  s.optional("prefetch", prefetch, "batches made ahead, each by a thread of its own (one a core at most); 0: none",
+             in(0, 1024));
 }
 
 void DataConfig::set_source(std::string_view spec) {

@@ -13,7 +13,7 @@ const at::Tensor& Batch::at(std::string_view field) const {
 }
 
 bool is_target(std::string_view field) {
-  return field == "label" || field == "y";
+  return field == "label" || field == "labels" || field == "mask" || field == "y";
 }
 
 }  // namespace compress::data

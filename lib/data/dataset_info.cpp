@@ -17,8 +17,10 @@ void check_info(const DatasetInfo& info, const Yaml& yaml) {
     Settings settings;
     format->declare(settings);
     settings.read(info.format_settings, info.format);
+    format->fields(info);
   });
-  if (info.shape.empty() || std::ranges::any_of(info.shape, [](int64_t size) { return size < 1; }))
+  if ((yaml.find("shape") && info.shape.empty()) ||
+      std::ranges::any_of(info.shape, [](int64_t size) { return size < 1; }))
     problems.add(request_error("data set '{}': shape takes at least one size, all positive", info.name)
                      .at(yaml.key_place("shape")));
   if (!info.class_names.empty() && std::ssize(info.class_names) != info.classes)
@@ -42,11 +44,11 @@ DatasetInfo read_info(const Yaml& yaml, std::string name) {
 
 void DatasetInfo::declare(Settings& s) {
   s.optional("doc", doc, "one line for people");
-  s.optional("task", task, "the task it is for, unless training.task says otherwise");
+  s.optional("task", task, "the task it is for, unless training.task says otherwise; '': as its fields suggest");
   s.required("format", format, "format of its files");
   s.optional("format_settings", format_settings, "arguments of the format");
-  s.required("shape", shape, "sizes of an image (channels, height, width) or vector");
-  s.optional("classes", classes, "number of classes; 0 when there are none", at_least(0));
+  s.optional("shape", shape, "sizes of an image (channels, height, width) or vector; absent: as the files say");
+  s.optional("classes", classes, "number of classes; 0: as the files say, or none", at_least(0));
   s.optional("class_names", class_names, "their names, in order");
   s.custom(normalization_field(
       [this](Normalization read) {

@@ -1,6 +1,6 @@
 #include "data/forms.h"
 
-#include <nlohmann/json.hpp>
+#include "core/text.h"
 
 namespace compress::data {
 
@@ -17,6 +17,12 @@ void read_form(const Yaml& value, const Settings& settings, const std::string& n
                         value.is_scalar() ? "'" + value.text + "'" : std::string(value.kind_name()))
         .at(value.place);
   settings.read(value, name);
+}
+
+std::string names_of(const Settings& settings) {
+  std::vector<std::string> names;
+  for (const auto& field : settings.fields()) names.push_back(field.name);
+  return join(names, ", ");
 }
 
 nlohmann::json map_or_none(const nlohmann::json& map) {
@@ -78,7 +84,7 @@ Field augmentation_field(std::function<void(Augmentation)> set, std::function<st
     if (!is_none(value)) {
       Settings settings;
       read.declare(settings);
-      read_form(value, settings, "augment", "a map {random_crop_padding, horizontal_flip}");
+      read_form(value, settings, "augment", "a map {" + names_of(settings) + "}");
     }
     set(read);
   };
@@ -95,6 +101,39 @@ Field augmentation_field(std::function<void(Augmentation)> set, std::function<st
     any.declare(settings);
     return map_or_none(settings.schema());
   };
+  return field;
+}
+
+Field interval_field(std::string name, std::string doc, double& low, double& high, Range range) {
+  Field field{.name = name, .type = "list of two numbers", .doc = std::move(doc), .range = range.str()};
+  field.read = [&low, &high, name, range](const Yaml& value) {
+    const auto ends = from_yaml<std::vector<double>>(value, name, range);
+    if (ends.size() != 2 || ends[0] > ends[1])
+      throw request_error("{} takes two numbers [smallest, largest]", name).at(value.place);
+    low = ends[0];
+    high = ends[1];
+  };
+  field.print = [&low, &high] {
+    return Yaml::sequence({Yaml::scalar(fmt::format("{}", low)), Yaml::scalar(fmt::format("{}", high))});
+  };
+  field.schema = [] {
+    return nlohmann::json{{"type", "array"}, {"items", {{"type", "number"}}}, {"minItems", 2}, {"maxItems", 2}};
+  };
+  return field;
+}
+
+Field map_or_none_field(MapForm form) {
+  Field field{.name = form.name, .type = "map or 'none'", .doc = form.doc, .print = form.print};
+  field.read = [form](const Yaml& value) {
+    if (value.is_null()) return;  // as if it were absent
+    if (is_none(value)) return form.clear();
+    if (!value.is_map())
+      throw request_error("{} takes a map (perhaps empty: {{}}) or 'none', not {}", form.name,
+                          value.is_scalar() ? "'" + value.text + "'" : std::string(value.kind_name()))
+          .at(value.place);
+    form.set(value);
+  };
+  field.schema = [form] { return map_or_none(form.schema()); };
   return field;
 }
 

@@ -55,12 +55,13 @@ public:
     s.optional("test_labels", test_labels_, "file of the test labels");
   }
 
-  std::vector<std::string> files(const std::string& split) const override {
-    return split == "train" ? std::vector{train_images_, train_labels_} : std::vector{test_images_, test_labels_};
-  }
+  std::vector<FieldInfo> fields(const DatasetInfo& info) const override { return labelled_image(info); }
+  std::string looks_for() const override { return fmt::format("'{}' (or .gz)", train_images_); }
+  bool is_in(const std::string& folder) const override { return holds_data_file(folder, train_images_); }
 
   DatasetPtr open(const DatasetInfo& info, const std::string& folder, const std::string& split) const override {
-    const auto names = files(split);
+    const auto names =
+        split == "train" ? std::vector{train_images_, train_labels_} : std::vector{test_images_, test_labels_};
     auto images = read_idx(folder, names[0], 3);
     const auto label_file = read_idx(folder, names[1], 1);
     if (Shape{1, images.sizes[1], images.sizes[2]} != info.shape)

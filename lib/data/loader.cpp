@@ -4,30 +4,33 @@
 
 #include <algorithm>
 #include <condition_variable>
-#include <deque>
 #include <exception>
+#include <map>
 #include <mutex>
 #include <numeric>
 #include <thread>
 
 namespace compress::data {
 
-/// Batches wait in a queue that the thread keeps filled. Its work is plain loops, so no second pool of LibTorch's
-/// threads comes up.
+/// Threads make whole batches ahead, each the next one that nobody has begun; a batch is a function of its number, so
+/// their count changes nothing. Their work is plain loops, so no second pool of LibTorch's threads comes up.
 struct Loader::Impl {
   DatasetPtr dataset;
-  int64_t batch_size;
+  int64_t batch_size, batches;
   Draw draw;
-  size_t prefetch;
+  int64_t prefetch;
   std::vector<int64_t> order;
-  size_t position = 0;  ///< of the next sample to read; the thread's alone when there is one
 
+  struct Made {
+    Batch batch;
+    std::exception_ptr failure = {};
+  };
   std::mutex mutex;
   std::condition_variable changed;
-  std::deque<Batch> ready;
-  std::exception_ptr failure;
-  bool done = false, stop = false;
-  std::thread thread;
+  std::map<int64_t, Made> ready;
+  int64_t begun = 0, taken = 0;  ///< batches
+  bool stop = false;
+  std::vector<std::thread> threads;
 
   ~Impl() {
     {
@@ -35,44 +38,50 @@ struct Loader::Impl {
       stop = true;
     }
     changed.notify_all();
-    if (thread.joinable()) thread.join();
+    for (auto& thread : threads) thread.join();
   }
 
-  bool read(Batch& batch) {
-    const size_t count = std::min(static_cast<size_t>(batch_size), order.size() - position);
-    if (count == 0) return false;
-    batch = dataset->batch(std::span(order).subspan(position, count), draw);
-    position += count;
-    return true;
+  Batch make(int64_t number) const {
+    const auto start = static_cast<size_t>(number * batch_size);
+    return dataset->batch(
+        std::span(order).subspan(start, std::min(static_cast<size_t>(batch_size), order.size() - start)), draw);
+  }
+
+  Made try_make(int64_t number) const {
+    try {
+      return {make(number)};
+    } catch (...) {
+      return {.failure = std::current_exception()};
+    }
   }
 
   void run() {
-    try {
-      for (Batch batch; read(batch); batch = {}) {
-        std::unique_lock lock(mutex);
-        changed.wait(lock, [&] { return stop || ready.size() < prefetch; });
-        if (stop) return;
-        ready.push_back(std::move(batch));
-        changed.notify_all();
-      }
-    } catch (...) {
-      failure = std::current_exception();
+    std::unique_lock lock(mutex);
+    while (true) {
+      changed.wait(lock, [&] { return stop || begun == batches || begun < taken + prefetch; });
+      if (stop || begun == batches) return;
+      const int64_t number = begun++;
+      lock.unlock();
+      auto made = try_make(number);
+      lock.lock();
+      if (made.failure) begun = batches;  // what comes after it is not wanted
+      ready.emplace(number, std::move(made));
+      changed.notify_all();
     }
-    const std::lock_guard lock(mutex);
-    done = true;
-    changed.notify_all();
   }
 
   bool take(Batch& batch) {
     std::unique_lock lock(mutex);
-    changed.wait(lock, [&] { return done || !ready.empty(); });
-    if (ready.empty()) {
-      if (failure) std::rethrow_exception(failure);
-      return false;
+    if (taken == batches) return false;
+    changed.wait(lock, [&] { return ready.contains(taken); });
+    auto made = std::move(ready.extract(taken).mapped());
+    if (made.failure) {
+      taken = batches;
+      std::rethrow_exception(made.failure);
     }
-    batch = std::move(ready.front());
-    ready.pop_front();
+    ++taken;
     changed.notify_all();
+    batch = std::move(made.batch);
     return true;
   }
 };
@@ -88,15 +97,20 @@ Loader::Loader(DatasetPtr dataset, int64_t batch_size, Order order, Draw draw, i
   }
   impl_->dataset = std::move(dataset);
   impl_->batch_size = batch_size;
+  impl_->batches = batches_;
   impl_->draw = draw;
-  impl_->prefetch = static_cast<size_t>(prefetch);
-  if (prefetch > 0) impl_->thread = std::thread([impl = impl_.get()] { impl->run(); });
+  impl_->prefetch = prefetch;
+  const int64_t threads = std::min<int64_t>({prefetch, std::max(1U, std::thread::hardware_concurrency()), batches_});
+  for (int64_t i = 0; i < threads; ++i) impl_->threads.emplace_back([impl = impl_.get()] { impl->run(); });
 }
 
 Loader::~Loader() = default;
 
 bool Loader::next(Batch& batch) {
-  return impl_->prefetch > 0 ? impl_->take(batch) : impl_->read(batch);
+  if (impl_->prefetch > 0) return impl_->take(batch);
+  if (impl_->taken == batches_) return false;
+  batch = impl_->make(impl_->taken++);
+  return true;
 }
 
 }  // namespace compress::data

@@ -57,6 +57,17 @@ DatasetPtr in_memory(int64_t samples, std::vector<StoredField> fields) {
   return std::make_shared<InMemory>(samples, std::move(fields));
 }
 
+bool holds_data_file(const std::string& folder, const std::string& name) {
+  const auto path = std::filesystem::path(folder) / name;
+  return std::filesystem::exists(path) || std::filesystem::exists(path.string() + ".gz");
+}
+
+std::vector<FieldInfo> labelled_image(const DatasetInfo& info) {
+  if (info.shape.size() != 3)
+    throw request_error("data set '{}' needs a shape of [channels, height, width]", info.name);
+  return {{"image", info.shape, at::kByte}, {"label", {}, at::kLong, info.classes}};
+}
+
 std::string read_data_file(const std::string& folder, const std::string& name) {
   const std::filesystem::path path = std::filesystem::path(folder) / name;
   if (std::filesystem::exists(path)) return gunzip(read_file(path), path.string());

@@ -21,8 +21,15 @@ std::string as_bytes(const std::vector<T>& values) {
   return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)};
 }
 
+/// Whether `folder` holds the file, perhaps with ".gz" behind its name.
+bool holds_data_file(const std::string& folder, const std::string& name);
+
 /// The file, inflated when it is compressed; falls back to `name`.gz. Throws a request error when there is neither.
 std::string read_data_file(const std::string& folder, const std::string& name);
+
+/// An image and the number of its class, as most formats have them. Throws a request error unless the data set's shape
+/// is [channels, height, width].
+std::vector<FieldInfo> labelled_image(const DatasetInfo& info);
 
 /// Throws a request error that names the first label outside 0 ... classes-1: file, record, label.
 void check_labels(std::span<const int64_t> labels, int64_t classes, const std::string& file);

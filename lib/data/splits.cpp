@@ -19,24 +19,40 @@ std::unique_ptr<Format> make_format(const DatasetInfo& info) {
   return format;
 }
 
-bool holds(const std::string& folder, const std::string& file) {
-  const auto path = std::filesystem::path(folder) / file;
-  return std::filesystem::exists(path) || std::filesystem::exists(path.string() + ".gz");
+/// The data set's description with what the configuration says otherwise.
+DatasetInfo described(const DataConfig& config) {
+  auto info = dataset_info(config.name);
+  if (!config.shape.empty()) info.shape = config.shape;
+  if (!config.format_settings.is_null() && !config.format_settings.is_map())
+    throw request_error("data.format_settings takes a map of arguments of the format '{}'", info.format)
+        .at(config.format_settings.place);
+  for (size_t i = 0; i < config.format_settings.keys.size(); ++i)
+    info.format_settings.set(config.format_settings.keys[i], config.format_settings.items[i]);
+  return info;
 }
 
-/// The first folder that holds the first file; the others are missed when they are opened.
+/// The first folder that holds the data; missing files are missed when they are opened.
 std::string find_folder(const DatasetInfo& info, const DataConfig& config, const Format& format) {
-  const auto files = format.files("train");
+  const auto wanted = format.looks_for();
   const auto folders = config.path.empty() ? info.look_in : std::vector{config.path};
-  if (files.empty()) return {};
+  if (wanted.empty()) return {};
   for (const auto& folder : folders)
-    if (holds(folder, files.front())) return folder;
+    if (format.is_in(folder)) return folder;
   std::vector<std::string> quoted;
   for (const auto& folder : folders) quoted.push_back("'" + folder + "'");
-  throw request_error("data set '{}' was not found: no '{}' (or .gz) in {}", info.name, files.front(),
+  throw request_error("data set '{}' was not found: no {} in {}", info.name, wanted,
                       quoted.empty() ? "any folder, since its description has no look_in" : join_words(quoted, "or"))
       .hint(info.get)
       .hint("or set data.path (on the command line: --data NAME:FOLDER)");
+}
+
+/// The task that the fields suggest, where the description names none.
+std::string task_for(const std::vector<FieldInfo>& fields) {
+  constexpr std::pair<std::string_view, std::string_view> kTasks[] = {
+      {"label", "classification"}, {"labels", "multi_label"}, {"mask", "segmentation"}, {"y", "regression"}};
+  for (const auto& [field, task] : kTasks)
+    if (std::ranges::find(fields, field, &FieldInfo::name) != fields.end()) return std::string(task);
+  return "reconstruction";
 }
 
 /// At most `limit` of the indices, chosen by seed, in their order.
@@ -74,15 +90,24 @@ std::vector<int64_t> cut_validation(std::vector<int64_t>& train, const DataConfi
 
 }  // namespace
 
+std::vector<FieldInfo> declared_fields(const DataConfig& config) {
+  const auto info = described(config);
+  auto fields = make_format(info)->fields(info);
+  for (auto& field : fields)
+    if (field.type == at::kByte && field.shape.size() == 3) field.type = at::kFloat;  // as normalize leaves it
+  return fields;
+}
+
 Splits open_splits(const DataConfig& config, uint64_t seed) {
   Splits splits;
-  splits.info = dataset_info(config.name);
+  splits.info = described(config);
   splits.mean = config.mean.value_or(splits.info.mean);
   splits.std = config.std.value_or(splits.info.std);
   const auto format = make_format(splits.info);
   const auto folder = find_folder(splits.info, config, *format);
   const auto train_files = format->open(splits.info, folder, "train");
   const auto test_files = format->open(splits.info, folder, "test");
+  if (splits.info.task.empty()) splits.info.task = task_for(train_files->fields());
 
   auto train = all_indices(train_files->size());
   auto validation = cut_validation(train, config, seed);
@@ -93,7 +118,8 @@ Splits open_splits(const DataConfig& config, uint64_t seed) {
 
   const auto finish = [&](DatasetPtr images) { return normalize(std::move(images), splits.mean, splits.std); };
   const auto raw_train = subset(train_files, std::move(train));
-  splits.train = finish(augment(raw_train, config.augmentation.value_or(splits.info.augmentation)));
+  const auto augmentation = config.augmentation.value_or(splits.info.augmentation);
+  splits.train = cutout(finish(augment(raw_train, augmentation)), augmentation.cutout);
   splits.calibration = finish(raw_train);
   if (!validation.empty()) splits.validation = finish(subset(train_files, std::move(validation)));
   splits.test = finish(subset(test_files, std::move(test)));

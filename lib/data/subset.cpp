@@ -18,6 +18,11 @@ public:
     return base_->batch(chosen, draw);
   }
 
+  DatasetPtr cropped(const RandomResizedCrop& crop) const override {
+    auto base = base_->cropped(crop);
+    return base ? subset(std::move(base), indices_) : nullptr;
+  }
+
 private:
   DatasetPtr base_;
   std::vector<int64_t> indices_;

@@ -1,50 +1,32 @@
 #include "core/random.h"
 #include "data/memory.h"
+#include "data/synthetic_images.h"
+#include "data/synthetic_kinds.h"
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 
 // Made-up data, a function of the seed alone, for tests, benchmarks and first steps without files.
 //
-// Images: every class (and field) has a pattern, a few waves of low frequency in each channel; a sample is the pattern
-// of its class, shifted by up to two pixels around the border, with noise. A small convolutional network finds the
-// classes within seconds. Regression: y = tanh(A x) + B x / 2 with random A and B, and noise.
+// Images: every class (and field) has a pattern; a sample is the pattern of its class, shifted by up to two pixels
+// around the border, with noise. A small convolutional network finds the classes within seconds. Regression: y = tanh(A
+// x) + B x / 2 with random A and B, and noise. The other kinds stand in synthetic_kinds.cpp.
 namespace compress::data {
 
 namespace {
 
-enum class SyntheticKind { images, regression };
-
-constexpr int kWaves = 3;
-constexpr int64_t kShift = 2;
-constexpr double kPatternAmplitude = 24;  // of each wave, in steps of a pixel's 0 ... 255
-
-/// A class's image without shift and noise, as height*width numbers for each channel.
-std::vector<double> class_pattern(uint64_t seed, uint64_t field, uint64_t label, const Shape& shape) {
-  Random random(seed, "synthetic pattern", {field, label});
-  std::vector<double> pattern(static_cast<size_t>(shape[0] * shape[1] * shape[2]));
-  for (int64_t channel = 0; channel < shape[0]; ++channel)
-    for (int wave = 0; wave < kWaves; ++wave) {
-      const double down = static_cast<double>(random.below(4)), right = static_cast<double>(1 + random.below(3));
-      const double phase = random.uniform(0, 2 * std::numbers::pi);
-      double* pixel = pattern.data() + channel * shape[1] * shape[2];
-      for (int64_t y = 0; y < shape[1]; ++y)
-        for (int64_t x = 0; x < shape[2]; ++x)
-          *pixel++ +=
-              kPatternAmplitude * std::sin(2 * std::numbers::pi *
-                                               (down * static_cast<double>(y) / static_cast<double>(shape[1]) +
-                                                right * static_cast<double>(x) / static_cast<double>(shape[2])) +
-                                           phase);
-    }
-  return pattern;
-}
+enum class SyntheticKind { images, regression, multi_label, segmentation, reconstruction };
 
 class Synthetic final : public Format {
 public:
   void declare(Settings& s) override {
-    s.choice("kind", kind_, {{"images", SyntheticKind::images}, {"regression", SyntheticKind::regression}},
-             "images with classes, or vectors x with targets y");
+    s.choice("kind", kind_,
+             {{"images", SyntheticKind::images},
+              {"regression", SyntheticKind::regression},
+              {"multi_label", SyntheticKind::multi_label},
+              {"segmentation", SyntheticKind::segmentation},
+              {"reconstruction", SyntheticKind::reconstruction}},
+             "images with classes, vectors x with targets y, images with labels, with masks, or alone");
     s.optional("train_samples", train_samples_, "samples of the training split", at_least(1));
     s.optional("test_samples", test_samples_, "samples of the test split", at_least(1));
     s.optional("fields", fields_, "names of the images of a sample; each shows its own pattern of the class");
@@ -53,18 +35,56 @@ public:
     s.optional("seed", seed_, "the data follow from it", at_least(0));
   }
 
-  std::vector<std::string> files(const std::string&) const override { return {}; }
+  std::vector<FieldInfo> fields(const DatasetInfo& info) const override {
+    if (kind_ == SyntheticKind::images) return image_fields(info);
+    if (kind_ == SyntheticKind::regression) return regression_fields(info);
+    return other_fields(info);
+  }
+  std::string looks_for() const override { return {}; }
+  bool is_in(const std::string&) const override { return true; }
 
   DatasetPtr open(const DatasetInfo& info, const std::string&, const std::string& split) const override {
     const int64_t samples = split == "train" ? train_samples_ : test_samples_;
-    return kind_ == SyntheticKind::images ? images(info, samples, split) : regression(info, samples, split);
+    const SyntheticSamples wanted{samples, split, static_cast<uint64_t>(seed_), noise_};
+    switch (kind_) {
+    case SyntheticKind::images: return images(info, samples, split);
+    case SyntheticKind::regression: return regression(info, samples, split);
+    case SyntheticKind::multi_label: return synthetic_multi_label(other_fields(info), wanted);
+    case SyntheticKind::segmentation: return synthetic_segmentation(other_fields(info), wanted);
+    default: return synthetic_reconstruction(other_fields(info), wanted);
+    }
   }
 
 private:
-  DatasetPtr images(const DatasetInfo& info, int64_t samples, const std::string& split) const {
+  std::vector<FieldInfo> image_fields(const DatasetInfo& info) const {
     if (info.shape.size() != 3 || info.classes < 1)
       throw request_error("data set '{}': synthetic images need a shape of [channels, height, width] and classes",
                           info.name);
+    std::vector<FieldInfo> infos;
+    for (const auto& name : fields_) infos.push_back({name, info.shape, at::kByte});
+    infos.push_back({"label", {}, at::kLong, info.classes});
+    return infos;
+  }
+
+  std::vector<FieldInfo> regression_fields(const DatasetInfo& info) const {
+    if (info.shape.size() != 1)
+      throw request_error("data set '{}': synthetic regression needs a shape of [features]", info.name);
+    return {{"x", info.shape, at::kFloat}, {"y", {targets_}, at::kFloat}};
+  }
+
+  std::vector<FieldInfo> other_fields(const DatasetInfo& info) const {
+    const bool classes = kind_ != SyntheticKind::reconstruction;
+    if (info.shape.size() != 3 || (classes && info.classes < 2))
+      throw request_error("data set '{}': synthetic images need a shape of [channels, height, width]{}", info.name,
+                          classes ? " and at least 2 classes" : "");
+    std::vector<FieldInfo> infos{{"image", info.shape, at::kByte}};
+    if (kind_ == SyntheticKind::multi_label) infos.push_back({"labels", {info.classes}, at::kFloat});
+    if (kind_ == SyntheticKind::segmentation)
+      infos.push_back({"mask", {info.shape[1], info.shape[2]}, at::kByte, info.classes});
+    return infos;
+  }
+
+  DatasetPtr images(const DatasetInfo& info, int64_t samples, const std::string& split) const {
     std::vector<StoredField> stored;
     for (size_t field = 0; field < fields_.size(); ++field)
       stored.push_back({.info = {fields_[field], info.shape, at::kByte}, .bytes = pixels(info, field, samples, split)});
@@ -77,28 +97,19 @@ private:
   std::string pixels(const DatasetInfo& info, uint64_t field, int64_t samples, const std::string& split) const {
     std::vector<std::vector<double>> patterns;
     for (int64_t label = 0; label < info.classes; ++label)
-      patterns.push_back(class_pattern(static_cast<uint64_t>(seed_), field, static_cast<uint64_t>(label), info.shape));
-    const int64_t height = info.shape[1], width = info.shape[2];
+      patterns.push_back(
+          synthetic_pattern(static_cast<uint64_t>(seed_), field, static_cast<uint64_t>(label), info.shape));
     std::string bytes;
     bytes.reserve(static_cast<size_t>(samples) * patterns[0].size());
     for (int64_t sample = 0; sample < samples; ++sample) {
       Random random(static_cast<uint64_t>(seed_), split, {field, static_cast<uint64_t>(sample)});
-      const int64_t down = random.below(2 * kShift + 1), right = random.below(2 * kShift + 1);
-      const double* pattern = patterns[static_cast<size_t>(sample % info.classes)].data();
-      for (int64_t c = 0; c < info.shape[0]; ++c)
-        for (int64_t y = 0; y < height; ++y)
-          for (int64_t x = 0; x < width; ++x) {
-            const double clean = pattern[(c * height + (y + down) % height) * width + (x + right) % width];
-            const double pixel = 128 + clean + 128 * noise_ * random.uniform(-1, 1);
-            bytes.push_back(static_cast<char>(static_cast<uint8_t>(std::clamp(pixel, 0.0, 255.0))));
-          }
+      const auto& pattern = patterns[static_cast<size_t>(sample % info.classes)];
+      append_pixels(shifted(pattern, info.shape, random), noise_, random, bytes);
     }
     return bytes;
   }
 
   DatasetPtr regression(const DatasetInfo& info, int64_t samples, const std::string& split) const {
-    if (info.shape.size() != 1)
-      throw request_error("data set '{}': synthetic regression needs a shape of [features]", info.name);
     const auto features = static_cast<size_t>(info.shape[0]), targets = static_cast<size_t>(targets_);
     Random weights(static_cast<uint64_t>(seed_), "synthetic regression");
     std::vector<double> a(features * targets), b(features * targets);
@@ -132,7 +143,7 @@ private:
 }  // namespace
 
 extern const Entry<Format> synthetic{"synthetic",
-                                     "made-up images with a pattern for each class, or a regression; needs no files",
+                                     "made-up images, vectors, masks and labels for every task; needs no files",
                                      make_component<Format, Synthetic>};
 
 }  // namespace compress::data

@@ -57,7 +57,8 @@ TEST_CASE("data section: faults are named with their place", "[data]") {
   require_error([] { read_config("name: x\nnormalize: {mean: [0.5, 1], std: [1]}\n"); },
                 "normalize has 2 means and 1 standard deviations");
   require_error([] { read_config("name: x\naugment: [1]\n"); },
-                "augment takes a map {random_crop_padding, horizontal_flip} or 'none', not a list");
+                "augment takes a map {random_resized_crop, random_crop_padding, horizontal_flip, color_jitter, cutout} "
+                "or 'none', not a list");
   require_error([] { read_config("name: x\naugment: {horizontal_flop: true}\n"); }, "did you mean 'horizontal_flip'?");
   require_error([] { read_config("name: x\nlimits: {trian: 3}\n"); }, "did you mean 'train'?");
   require_error([] { read_config("name: x\nlimits: {train: 0}\n"); }, "at least 1");

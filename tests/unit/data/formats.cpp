@@ -135,6 +135,29 @@ TEST_CASE("cifar: a cut file and a label out of range are named", "[data]") {
                 "a.bin': record 1 has label 9, but the data set has 5 classes (0 to 4)");
 }
 
+TEST_CASE("cifar: CIFAR-100's records are 3,074 bytes: coarse label, fine label, three planes", "[data]") {
+  const DataFolder folder;
+  std::string record(3074, '\0');
+  record[0] = 11;
+  record[1] = 98;
+  record[2 + 1024] = static_cast<char>(255);  // the first green pixel
+  folder.write("train.bin", record + record);
+  folder.write("test.bin", record);
+  for (const auto& [name, label] : {std::pair{"cifar100", 98}, {"cifar100_coarse", 11}}) {
+    auto config = config_of(name);
+    config.path = folder.path();
+    config.format_settings = parse_yaml("{train_records: 2, test_records: 1}", "recipe.yaml");
+    config.mean = config.std = std::vector<double>{};
+    const auto batch = open_splits(config, 1).test->batch(std::vector<int64_t>{0}, {});
+    REQUIRE(batch.at("label").item<int64_t>() == label);
+    REQUIRE(batch.at("image")[0][1][0][0].item<float>() == 1);
+    REQUIRE(batch.at("image").sum().item<float>() == 1);
+    config.format_settings = {};
+    require_error([&] { open_splits(config, 1); },
+                  "train.bin' is cut: expected 153,700,000 bytes (50,000 records of 3074");
+  }
+}
+
 TEST_CASE("formats: a missing file lists the folders looked in and how to get the data", "[data]") {
   const DataFolder folder;
   auto config = config_of(write_small_cifar(folder, "train_records: 1"));

@@ -38,6 +38,19 @@ TEST_CASE("loader: same seed and epoch, same batches, with and without prefetchi
   REQUIRE_FALSE(same(batches, all_batches(data, 300, Order::shuffled, {6, 1}, 2)));
 }
 
+TEST_CASE("loader: the number of threads changes no bit", "[data]") {
+  const auto data = augment(open_splits(config_of("synthetic_segmentation"), 1).train, {});
+  Loader alone(data, 100, Order::shuffled, {5, 1}, 0), many(data, 100, Order::shuffled, {5, 1}, 16);
+  Batch a, b;
+  while (alone.next(a)) {
+    REQUIRE(many.next(b));
+    REQUIRE(a.at("image").equal(b.at("image")));
+    REQUIRE(a.at("mask").equal(b.at("mask")));
+  }
+  REQUIRE_FALSE(many.next(b));
+  REQUIRE_FALSE(many.next(b));
+}
+
 TEST_CASE("loader: a shuffled pass has every sample once", "[data]") {
   const auto data = open_splits(config_of("synthetic"), 1).train;
   double shuffled = 0, sequential = 0;
@@ -65,11 +78,13 @@ public:
 };
 
 TEST_CASE("loader: an error of the reading thread reaches the caller after the batches before it", "[data]") {
-  Loader loader(std::make_shared<Broken>(), 2, Order::sequential, {}, 1);
+  const int64_t prefetch = GENERATE(1, 4);
+  Loader loader(std::make_shared<Broken>(), 2, Order::sequential, {}, prefetch);
   Batch batch;
   REQUIRE(loader.next(batch));
   REQUIRE(loader.next(batch));
   compress::test::require_error([&] { loader.next(batch); }, "cannot read sample 4");
+  REQUIRE_FALSE(loader.next(batch));
 }
 
 }  // namespace
