@@ -5,6 +5,7 @@
 #include <c10/util/Exception.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <new>
 #include <system_error>
@@ -40,11 +41,35 @@ Error out_of_memory(std::string message) {
   return Error(Fault::run, std::move(message)).hint("lower the batch size (--set data.batch_size=...)");
 }
 
+/// The number behind `words` in a message; 0 when there is none.
+double number_behind(std::string_view text, std::string_view words) {
+  const auto found = text.find(words);
+  return found == std::string_view::npos ? 0
+                                         : std::strtod(std::string(text.substr(found + words.size())).c_str(), nullptr);
+}
+
+/// "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: ..." -> "DefaultCPUAllocator: ...".
+std::string without_enforcement(const std::string& message) {
+  if (!message.starts_with("[enforce fail at ")) return message;
+  const auto end = message.find(". ");
+  return end == std::string::npos ? message : message.substr(end + 2);
+}
+
+/// LibTorch's allocators speak of themselves; a person wants to know how much was asked for.
 Error from_torch(const c10::Error& error) {
-  auto message = first_line(error.what_without_backtrace());
+  auto message = without_enforcement(first_line(error.what_without_backtrace()));
   const auto lower = to_lower(message);
-  if (lower.find("out of memory") != std::string::npos || lower.find("can't allocate memory") != std::string::npos)
-    return out_of_memory(std::move(message));
+  const auto says = [&](std::string_view words) { return lower.find(words) != std::string::npos; };
+  if (says("negative number") || says("size calculation overflowed") || says("storage size calculation"))
+    return Error(Fault::run, "a tensor of an impossible size was asked for")
+        .hint("a dimension, a kernel size or the batch size is far too large");
+  if (says("can't allocate memory")) {
+    const double bytes = number_behind(message, "you tried to allocate ");
+    return out_of_memory(
+        bytes == 0 ? message
+                   : fmt::format("out of memory: {} were asked for at once", human_bytes(static_cast<int64_t>(bytes))));
+  }
+  if (says("out of memory")) return out_of_memory(std::move(message));
   return {Fault::run, std::move(message)};
 }
 

@@ -15,7 +15,7 @@ volatile std::sig_atomic_t interrupt_flag = 0;
 void on_interrupt(int) {
   if (interrupt_flag) _exit(kInterruptedStatus);
   interrupt_flag = 1;
-  constexpr char text[] = "\nstopping at the next safe place; press Ctrl-C again to stop at once\n";
+  constexpr char text[] = "\nstopping at the next safe place; a second Ctrl-C (or SIGTERM) stops at once\n";
   [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text, sizeof text - 1);
 }
 
@@ -27,6 +27,7 @@ void install_interrupt_handler() {
   action.sa_flags = SA_RESTART;
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
 }
 
 bool interrupted() {

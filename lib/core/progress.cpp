@@ -65,15 +65,15 @@ std::string bar(int64_t done, int64_t total) {
 
 }  // namespace
 
-Progress::Progress(std::string title, int64_t total)
-    : title_(std::move(title)), total_(total), start_(std::chrono::steady_clock::now()), shown_(start_) {}
+Progress::Progress(std::string title, int64_t total, Clock clock)
+    : title_(std::move(title)), total_(total), clock_(std::move(clock)), start_(clock_()), shown_(start_) {}
 
 Progress::~Progress() {
   hide();
 }
 
 void Progress::update(int64_t done, const std::string& note) {
-  const auto now = std::chrono::steady_clock::now();
+  const auto now = clock_();
   if (now - shown_ < kInterval) return;
   shown_ = now;
   auto& s = screen();

@@ -70,7 +70,7 @@ public:
     const auto batch = static_cast<double>(student.size(0));
     const auto divergence = taught.xlogy(taught).sub(taught.mul(student)).sum().div(batch);
     state.loss = state.loss.mul(student_wt_).add(divergence, distill_wt_ * temperature_ * temperature_);
-    state.loss_terms.emplace_back("distill_loss", divergence.item<double>());
+    state.loss_terms.emplace_back("distill_loss", divergence.detach());
   }
 
   train::Memory save() const override {

@@ -20,7 +20,7 @@ void check_component(const Yaml& entry, const std::string& instance) {
 }
 
 void check_lr_scheduler(const Yaml& entry, const std::string& instance) {
-  read_component(train::lr_schedulers(), entry, instance, {"interval"});
+  read_component(train::lr_schedulers(), entry, instance, {"interval", "warmup"});
 }
 
 constexpr Kind kKinds[] = {

@@ -49,6 +49,8 @@ public:
 
   /// Resolves names against the graph and checks shapes. Called once, before training.
   virtual void bind(const Graph&, const Binding&, Problems&) {}
+  /// Finds what it needs of task and data. Called once, before training.
+  virtual void bind_task(const train::Task&, const data::Splits&, Problems&) {}
   /// True when it makes the network smaller or coarser; the best checkpoint is chosen when all such policies are done.
   virtual bool compresses() const { return false; }
   /// At the beginning of every epoch, active or not, before any policy acts in it.

@@ -1,10 +1,10 @@
 #include "prune/pruner.h"
 #include "schedule/batch_norm_fold.h"
 #include "schedule/policies.h"
+#include "train/follow_changes.h"
 
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/tensor.h>
 
 #include <algorithm>
 
@@ -57,19 +57,6 @@ struct PruningArguments {
     problems.raise();
   }
 };
-
-/// Follows an edit of the graph in tensors kept by parameter name.
-void follow_slices(std::map<std::string, at::Tensor>& tensors, const Changes& changes) {
-  for (const auto& [from, to] : changes.renamed)
-    if (auto node = tensors.extract(from)) {
-      node.key() = to;
-      tensors.insert(std::move(node));
-    }
-  for (const auto& gone : changes.removed) tensors.erase(gone);
-  for (const auto& slice : changes.sliced)
-    if (const auto found = tensors.find(slice.parameter); found != tensors.end())
-      found->second = found->second.index_select(slice.axis, at::tensor(slice.kept).to(found->second.device()));
-}
 
 /// Asks the pruner for masks at the beginning of each active epoch (and, if told so, between) and applies them. Weights
 /// that are masked for the forward pass only are kept aside while their masked form is validated and saved, and come
@@ -135,7 +122,7 @@ public:
 
   void apply(const Changes& changes) override {
     pruner_->apply(changes);
-    follow_slices(unmasked_, changes);
+    train::follow_changes(unmasked_, changes);
   }
 
   train::Memory save() const override {

@@ -24,12 +24,15 @@ int64_t integer(const Yaml& policy, std::string_view key, int64_t otherwise, dou
   return value ? from_yaml<int64_t>(*value, key, in(lowest, kMostEpochs)) : otherwise;
 }
 
-/// "the last epoch is 7, counting from 0".
+/// "training has 8 epochs, the last is 7".
 Error beyond_training(const Yaml& policy, std::string_view key, int64_t epoch, int64_t epochs) {
   const auto* value = policy.find(key);
-  return request_error("epoch {} never comes: training has {} epochs, the last is {}", epoch, epochs, epochs - 1)
+  const auto training = epochs == 0   ? std::string("no epoch (training.epochs is 0)")
+                        : epochs == 1 ? std::string("one epoch, number 0")
+                                      : fmt::format("{} epochs, the last is {}", epochs, epochs - 1);
+  return request_error("epoch {} never comes: training has {}", epoch, training)
       .at(value ? value->place : policy.place)
-      .hint("raise training.epochs, or start the policy earlier");
+      .hint(epochs == 0 ? "raise training.epochs" : "raise training.epochs, or start the policy earlier");
 }
 
 Window listed_window(const Yaml& policy, std::optional<int64_t> epochs) {

@@ -99,6 +99,10 @@ private:
   }
 
   void training() {
+    problems_.capture([&] {
+      const auto* entry = section("training");
+      check_in(entry ? *entry : root_, [&] { recipe_.training.check(); });
+    });
     problems_.capture([&] { train::make_optimizer(recipe_.training.optimizer); });
     problems_.capture([&] { train::make_task(recipe_.training.task, "classification"); });
   }

@@ -34,6 +34,7 @@ struct ExportConfig {
   std::string format = "onnx";  ///< onnx | onnx-qdq
   std::string file = "model.onnx";
   int64_t opset = 17;
+  bool external_data = false;
   void declare(Settings& settings);
 };
 

@@ -1,3 +1,4 @@
+#include "io/onnx.h"
 #include "schedule/recipe.h"
 
 namespace compress::schedule {
@@ -6,7 +7,7 @@ void ModelConfig::declare(Settings& settings) {
   settings.optional("arch", arch, "network of the zoo (compress list models), with arguments: NAME?key=value");
   settings.optional("onnx", onnx, "ONNX file");
   settings.optional("run", run, "run directory of an earlier run");
-  settings.optional("weights", weights, "safetensors or ONNX file to take the parameters from");
+  settings.optional("weights", weights, "safetensors or ONNX file, or run directory, to take the parameters from");
   settings.choice("match", match, {{"strict", std::string("strict")}, {"by_name", std::string("by_name")}},
                   "strict: the weights' names are the network's; by_name: those in common are taken");
   settings.optional("inputs", inputs, "graph input -> field of the data");
@@ -20,7 +21,9 @@ void ExportConfig::declare(Settings& settings) {
   settings.choice("format", format, {{"onnx", std::string("onnx")}, {"onnx-qdq", std::string("onnx-qdq")}},
                   "onnx: as it is; onnx-qdq: integers with QuantizeLinear and DequantizeLinear");
   settings.optional("file", file, "name of the file in the run directory");
-  settings.optional("opset", opset, "version of ONNX's operator set", in(13, 21));
+  settings.optional("opset", opset, "version of ONNX's operator set", in(13, io::kNewestOpset));
+  settings.optional("external_data", external_data,
+                    "tensors go to a file of their own (FILE.data), as they do anyway when they exceed 2 GB");
 }
 
 void ChecksConfig::declare(Settings& settings) {

@@ -22,7 +22,7 @@ public:
     const auto term = regularizer_->loss(state.graph);
     if (!term.defined()) return;
     state.loss = state.loss.add(term);
-    state.loss_terms.emplace_back(class_name + "_loss", term.item<double>());
+    state.loss_terms.emplace_back(class_name + "_loss", term.detach());
   }
 
   void on_minibatch_end(train::State& state) override {

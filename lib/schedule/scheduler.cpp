@@ -22,6 +22,12 @@ void Scheduler::add(std::unique_ptr<Policy> policy) {
   policies_.push_back(std::move(policy));
 }
 
+void Scheduler::bind_task(const train::Task& task, const data::Splits& data) {
+  Problems problems;
+  for (const auto& policy : policies_) policy->bind_task(task, data, problems);
+  problems.raise();
+}
+
 int64_t Scheduler::first_settled_epoch() const {
   int64_t settled = 0;
   for (const auto& policy : policies_)

@@ -18,6 +18,9 @@ public:
   void add(std::unique_ptr<Policy> policy);
   const std::vector<std::unique_ptr<Policy>>& policies() const { return policies_; }
 
+  /// Lets every policy find what it needs of task and data; throws a request error with all problems.
+  void bind_task(const train::Task& task, const data::Splits& data);
+
   /// The last epoch in which a compressing policy acts, 0 without one: a checkpoint of its end or later may be the
   /// best.
   int64_t first_settled_epoch() const;

@@ -5,6 +5,8 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cross_entropy_loss.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
 
 #include <algorithm>
 
@@ -27,7 +29,9 @@ at::Tensor rank_of(const at::Tensor& logits, const at::Tensor& label) {
 
 class ClassificationMeter final : public Meter {
 public:
-  ClassificationMeter(std::string output, std::string label) : output_(std::move(output)), label_(std::move(label)) {}
+  /// `classes`: of the confusion matrix; 0: none is counted.
+  ClassificationMeter(std::string output, std::string label, int64_t classes)
+      : output_(std::move(output)), label_(std::move(label)), classes_(classes) {}
 
   void add(const Outputs& outputs, const data::Batch& batch) override {
     const at::NoGradGuard no_grad;
@@ -39,6 +43,7 @@ public:
     accumulate(first_, rank.lt(1).sum());
     accumulate(among_, rank.lt(many_).sum());
     accumulate(loss_, at::cross_entropy_loss(logits, label, {}, at::Reduction::Sum).to(at::kDouble));
+    if (classes_ > 0) count_confusions(logits, label);
     samples_ += batch.size;
   }
 
@@ -50,12 +55,30 @@ public:
             {"loss", loss_.defined() ? loss_.item<double>() / n : 0}};
   }
 
+  ConfusionMatrix confusion() const override {
+    if (!confusions_.defined()) return {};
+    const auto table = confusions_.to(at::kCPU);
+    const int64_t* numbers = table.const_data_ptr<int64_t>();
+    ConfusionMatrix matrix;
+    for (int64_t label = 0; label < classes_; ++label, numbers += classes_)
+      matrix.counts.emplace_back(numbers, numbers + classes_);
+    return matrix;
+  }
+
 private:
   static void accumulate(at::Tensor& sum, const at::Tensor& more) { sum = sum.defined() ? sum.add_(more) : more; }
 
+  /// Logits that are no number are no prediction, as in the metrics.
+  void count_confusions(const at::Tensor& logits, const at::Tensor& label) {
+    if (!confusions_.defined()) confusions_ = at::zeros({classes_ * classes_}, label.options());
+    const auto counted = logits.isnan().any(1).logical_not().to(at::kLong);
+    confusions_.scatter_add_(0, label.mul(classes_).add(logits.argmax(1)), counted);
+  }
+
   std::string output_, label_;
+  int64_t classes_;
   int64_t many_ = kTopMany, samples_ = 0;
-  at::Tensor first_, among_, loss_;
+  at::Tensor first_, among_, loss_, confusions_;
 };
 
 class Classification final : public Task {
@@ -63,6 +86,12 @@ public:
   void declare(Settings& s) override {
     s.optional("output", output_, "graph output with the logits; absent: the first");
     s.optional("label", label_, "field with the class, from 0");
+    s.optional("label_smoothing", smoothing_,
+               "share of the target that is spread over all classes, in training; metrics stay as they are", in(0, 1));
+    s.optional("class_weights", class_weights_,
+               "weight of each class in the loss of training (its weighted mean); absent: all alike", at_least(0));
+    s.optional("confusion_matrix", confusion_matrix_,
+               "count how often each class is taken for each other; a run writes confusion.csv for the test split");
   }
 
   void bind(const Graph& graph, const std::vector<data::FieldInfo>& fields) override {
@@ -78,14 +107,22 @@ public:
     if (output.shape[0] < field.classes)
       throw request_error("output '{}' of '{}' has {} classes, but field '{}' of the data has {}", output.name,
                           graph.name, output.shape[0], label_, field.classes);
+    if (!class_weights_.empty() && std::ssize(class_weights_) != output.shape[0])
+      throw request_error(
+          "task 'classification': 'class_weights' has {} numbers, but output '{}' of '{}' has {} classes",
+          class_weights_.size(), output.name, graph.name, output.shape[0]);
     bound_output_ = output.name;
     classes_ = output.shape[0];
   }
 
   at::Tensor loss(const Outputs& outputs, const data::Batch& batch) const override {
-    return at::cross_entropy_loss(outputs.at(bound_output_), batch.at(label_));
+    const at::Tensor& logits = outputs.at(bound_output_);
+    return at::cross_entropy_loss(logits, batch.at(label_), weights_like(logits), at::Reduction::Mean,
+                                  /*ignore_index=*/-100, smoothing_);
   }
-  std::unique_ptr<Meter> meter() const override { return std::make_unique<ClassificationMeter>(bound_output_, label_); }
+  std::unique_ptr<Meter> meter() const override {
+    return std::make_unique<ClassificationMeter>(bound_output_, label_, confusion_matrix_ ? classes_ : 0);
+  }
   std::string main_metric() const override { return "top1"; }
   bool higher_is_better() const override { return true; }
 
@@ -99,8 +136,20 @@ public:
   }
 
 private:
+  /// Made once: moving it to a GPU in each step would wait for that.
+  std::optional<at::Tensor> weights_like(const at::Tensor& logits) const {
+    if (class_weights_.empty()) return {};
+    if (!weights_.defined() || weights_.device() != logits.device())
+      weights_ = at::tensor(class_weights_, logits.options());
+    return weights_;
+  }
+
   std::string output_, label_ = "label", bound_output_;
+  double smoothing_ = 0;
+  std::vector<double> class_weights_;
+  bool confusion_matrix_ = false;
   int64_t classes_ = 0;
+  mutable at::Tensor weights_;
 };
 
 }  // namespace

@@ -45,7 +45,8 @@ evaluate(const Graph& graph, const data::DatasetPtr& dataset, const Task& task, 
     evaluation.samples += batch.size;
     progress.update(++done);
   }
-  evaluation.metrics = meter->result();
+  evaluation.metrics = result_of(*meter);
+  evaluation.confusion = meter->confusion();
   evaluation.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return evaluation;
 }

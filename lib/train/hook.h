@@ -8,11 +8,14 @@
 #include <nlohmann/json.hpp>
 
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace compress::train {
+
+class WeightAverages;
 
 /// What a hook sees and may change. Valid during the call only.
 struct State {
@@ -22,23 +25,26 @@ struct State {
   const Task& task;
   uint64_t seed = 0;
   at::Device device = at::kCPU;
-  int64_t epoch = 0, epochs = 0;                           ///< from 0
-  int64_t minibatch = 0, minibatches = 0;                  ///< in this epoch, from 0
-  int64_t step = 0;                                        ///< mini-batches since the start of training
-  const data::Batch* batch = nullptr;                      ///< the present mini-batch
-  std::vector<at::Tensor> inputs;                          ///< as given to the graph
-  std::map<std::string, at::Tensor> outputs;               ///< of the forward pass, by graph output name
-  at::Tensor loss;                                         ///< before_backward_pass: add to it
-  std::vector<std::pair<std::string, double>> loss_terms;  ///< named parts of the loss, for the log
-  Metrics training, validation;  ///< on_epoch_end; validation is empty when there is no such split
-  double lr_factor = 1;          ///< learning-rate policies set it
+  int64_t epoch = 0, epochs = 0;              ///< from 0
+  int64_t minibatch = 0, minibatches = 0;     ///< in this epoch, from 0
+  int64_t step = 0;                           ///< mini-batches since the start of training
+  const data::Batch* batch = nullptr;         ///< the present mini-batch, or part of it
+  std::vector<at::Tensor> inputs;             ///< as given to the graph
+  std::map<std::string, at::Tensor> outputs;  ///< of the forward pass, by graph output name
+  at::Tensor loss;                            ///< before_backward_pass: add to it
+  /// Named parts of the loss, numbers that stay on the device; their means over the epoch go to the log.
+  std::vector<std::pair<std::string, at::Tensor>> loss_terms;
+  Metrics training, validation;         ///< on_epoch_end; validation is empty when there is no such split
+  Metrics mean_loss_terms;              ///< on_epoch_end
+  double lr_factor = 1;                 ///< learning-rate policies set it
+  std::optional<double> momentum = {};  ///< the same, in place of the optimiser's own
   bool lr_per_batch = false;
 
-  /// Call after an edit of the graph: the optimiser's state follows at once; the scheduler tells the other policies.
-  void apply(const Changes& made) {
-    optimizer.apply(made);
-    changes.push_back(made);
-  }
+  WeightAverages* averages = nullptr;  ///< with training.ema
+
+  /// Call after an edit of the graph: the optimiser's state and the averages follow at once; the scheduler tells the
+  /// other policies.
+  void apply(const Changes& made);
   std::vector<Changes> changes;  ///< made by hooks, not yet told to the other policies
 };
 
@@ -52,6 +58,9 @@ struct Memory {
 /// on_training_begin, [on_epoch_begin, [on_minibatch_begin, (forward, loss), before_backward_pass, (zero_grad,
 /// backward), before_parameter_optimization, (optimiser step), on_minibatch_end]*, (validate), on_epoch_end]*,
 /// on_training_end.
+///
+/// A mini-batch is what one step of the optimiser learns from. With training.accumulate it comes in parts, and forward,
+/// loss, before_backward_pass and backward happen for each of them.
 class Hook {
 public:
   virtual ~Hook() = default;

@@ -1,9 +1,8 @@
 #include "train/named_optimizer.h"
 
 #include "core/text.h"
+#include "train/follow_changes.h"
 
-#include <ATen/core/grad_mode.h>
-#include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 
 #include <nlohmann/json.hpp>
@@ -55,16 +54,6 @@ Field groups_field(std::vector<ParameterGroup>& groups, bool has_momentum) {
   return field;
 }
 
-bool learns(const Parameter& parameter) {
-  return parameter.trainable && parameter.value.is_floating_point();
-}
-
-at::Tensor index_tensor(const std::vector<int64_t>& indices, const at::Tensor& like) {
-  at::Tensor tensor = at::empty({std::ssize(indices)}, at::kLong);
-  std::ranges::copy(indices, tensor.mutable_data_ptr<int64_t>());
-  return tensor.to(like.device());
-}
-
 /// LibTorch gives up gradients that hang on an exchanged tensor; the tensor itself becomes a leaf again.
 at::Tensor& as_leaf(at::Tensor& value, bool trains) {
   if (!value.is_leaf()) value = value.detach();
@@ -74,11 +63,16 @@ at::Tensor& as_leaf(at::Tensor& value, bool trains) {
 
 }  // namespace
 
-void NamedOptimizer::declare_common(Settings& settings, double* momentum) {
+void NamedOptimizer::declare_common(Settings& settings, double* momentum, const char* decay_doc) {
   momentum_ = momentum;
   settings.optional("lr", lr_, "learning rate; learning-rate schedules multiply it", at_least(0));
-  settings.optional("weight_decay", weight_decay_, "this times the weight is added to its gradient", at_least(0));
+  settings.optional("weight_decay", weight_decay_, decay_doc, at_least(0));
   settings.custom(groups_field(groups_, momentum != nullptr));
+}
+
+bool NamedOptimizer::learns(const Parameter& parameter) const {
+  const auto matches = [&](const auto& pattern) { return glob_match(pattern, parameter.name); };
+  return parameter.trainable && parameter.value.is_floating_point() && std::ranges::none_of(frozen_, matches);
 }
 
 size_t NamedOptimizer::group_of(const std::string& name) const {
@@ -114,16 +108,22 @@ void NamedOptimizer::bind(Graph& graph) {
                       .momentum = group.momentum.value_or(momentum_ ? *momentum_ : 0)});
   for (Parameter& parameter : graph.parameters()) {
     if (!parameter.value.is_floating_point()) continue;
-    const at::Tensor& value = as_leaf(parameter.value, parameter.trainable);
-    if (!parameter.trainable) continue;
+    const bool trains = learns(parameter);
+    const at::Tensor& value = as_leaf(parameter.value, trains);
+    if (!trains) continue;
     groups[group_of(parameter.name)].tensors.push_back(value);
     bound_.emplace_back(parameter.name, value);
   }
   create(groups);
   group_lrs_.clear();
-  for (const auto& group : groups) group_lrs_.push_back(group.lr);
+  group_momenta_.clear();
+  for (const auto& group : groups) {
+    group_lrs_.push_back(group.lr);
+    group_momenta_.push_back(momentum_of(group));
+  }
   for (const auto& [name, value] : bound_) hand_over(name, value);
   set_lr_factor(factor_);
+  if (cycled_momentum_) set_momentum(cycled_momentum_);
   was_bound_ = true;
 }
 
@@ -159,19 +159,22 @@ void NamedOptimizer::set_lr_factor(double factor) {
   for (size_t group = 0; group < group_lrs_.size(); ++group) set_lr(group, group_lrs_[group] * factor);
 }
 
+void NamedOptimizer::set_momentum(std::optional<double> momentum) {
+  cycled_momentum_ = momentum;
+  for (size_t group = 0; group < group_momenta_.size(); ++group)
+    set_group_momentum(group, momentum.value_or(group_momenta_[group]));
+}
+
 void NamedOptimizer::apply(const Changes& changes) {
-  const at::NoGradGuard no_grad;
   collect_state();
-  std::map<std::string, Slots> renamed;
-  for (const auto& [from, to] : changes.renamed)
-    if (auto node = state_.extract(from)) renamed[to] = std::move(node.mapped());
-  state_.merge(renamed);
-  for (const auto& name : changes.removed) state_.erase(name);
-  for (const auto& slice : changes.sliced) {
-    const auto found = state_.find(slice.parameter);
-    if (found == state_.end()) continue;
-    for (auto& [slot, tensor] : found->second)
-      if (tensor.dim() > slice.axis) tensor = tensor.index_select(slice.axis, index_tensor(slice.kept, tensor));
+  // By state, so that each is a map of tensors by parameter.
+  std::map<std::string, std::map<std::string, at::Tensor>> by_slot;
+  for (auto& [name, held] : state_)
+    for (auto& [slot, tensor] : held) by_slot[slot][name] = std::move(tensor);
+  state_.clear();
+  for (auto& [slot, tensors] : by_slot) {
+    follow_changes(tensors, changes);
+    for (auto& [name, tensor] : tensors) state_[name][slot] = std::move(tensor);
   }
 }
 

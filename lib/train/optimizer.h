@@ -23,10 +23,15 @@ public:
   /// when arguments contradict each other or, the first time, when a group's name or pattern matches no trainable
   /// parameter.
   virtual void bind(Graph& graph) = 0;
+  /// Parameters whose name matches one of these patterns do not learn: they get neither gradients nor state. Takes
+  /// effect with the next bind().
+  virtual void freeze(std::vector<std::string> patterns) = 0;
   virtual void zero_grad() = 0;
   virtual void step() = 0;
   /// Factor on the declared learning rate (of every group); 1 at the start.
   virtual void set_lr_factor(double factor) = 0;
+  /// In place of every group's declared momentum (Adam: the first of its betas); nothing brings the declared ones back.
+  virtual void set_momentum(std::optional<double> momentum) = 0;
   virtual double base_lr() const = 0;
   virtual double lr() const = 0;
   /// Follows slices, renames and removals in the state tensors that have the parameter's shape. bind() must come before

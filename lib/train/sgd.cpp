@@ -13,7 +13,7 @@ public:
   Sgd() : NamedOptimizer(0.1) {}
 
   void declare(Settings& s) override {
-    declare_common(s, &momentum_);
+    declare_common(s, &momentum_, kDecayInGradient);
     s.optional("momentum", momentum_, "share of the last step kept", half_open(0, 1));
     s.optional("dampening", dampening_, "share of the gradient kept out of the momentum", in(0, 1));
     s.optional("nesterov", nesterov_, "Nesterov's momentum");
@@ -39,6 +39,7 @@ protected:
   }
 
   void set_lr(size_t group, double lr) override { options(group).lr(lr); }
+  void set_group_momentum(size_t group, double momentum) override { options(group).momentum(momentum); }
 
   Slots slots(const at::Tensor& parameter) const override {
     const auto found = torch_->state().find(parameter.unsafeGetTensorImpl());

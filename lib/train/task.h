@@ -4,6 +4,7 @@
 #include "core/settings.h"
 #include "data/dataset.h"
 #include "graph/graph.h"
+#include "train/confusion_matrix.h"
 
 #include <map>
 #include <memory>
@@ -23,7 +24,11 @@ public:
   virtual ~Meter() = default;
   virtual void add(const std::map<std::string, at::Tensor>& outputs, const data::Batch& batch) = 0;
   virtual Metrics result() const = 0;
+  /// Empty unless the task was told to count one.
+  virtual ConfusionMatrix confusion() const { return {}; }
 };
+/// The meter's result with every NaN as "nan": those of the hardware carry a sign.
+Metrics result_of(const Meter& meter);
 
 /// Loss, metrics and which direction is better, over the named outputs of a graph. One file and one line in tasks.def
 /// each (classification, regression).

@@ -1,6 +1,7 @@
 #include "train/read_component.h"
 #include "train/task.h"
 
+#include <cmath>
 #include <limits>
 
 namespace compress::train {
@@ -21,6 +22,13 @@ const Registry<Task>& tasks() {
 
 std::unique_ptr<Task> make_task(const Yaml& section, std::string_view otherwise) {
   return read_component(tasks(), section, otherwise);
+}
+
+Metrics result_of(const Meter& meter) {
+  auto metrics = meter.result();
+  for (auto& [name, value] : metrics)
+    if (std::isnan(value)) value = std::numeric_limits<double>::quiet_NaN();
+  return metrics;
 }
 
 double metric(const Metrics& metrics, std::string_view name) {

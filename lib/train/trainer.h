@@ -1,7 +1,10 @@
 #pragma once
 
 #include "core/settings.h"
+#include "train/freeze.h"
 #include "train/hook.h"
+#include "train/precision.h"
+#include "train/weight_averages.h"
 
 #include <functional>
 #include <memory>
@@ -18,12 +21,21 @@ namespace compress::train {
 struct TrainingConfig {
   std::optional<int64_t> epochs;  ///< absent: the largest ending_epoch of the policies
   int64_t seed = 1;
-  std::string device = "cpu";                 ///< cpu, cuda, cuda:N
-  int64_t threads = 0;                        ///< 0: LibTorch's choice, one per core
-  Yaml optimizer;                             ///< {class: SGD, lr: 0.1, ...}; absent: SGD with its defaults
-  Yaml task;                                  ///< {class: classification}; absent: the data set's
+  std::string device = "cpu";  ///< cpu, cuda, cuda:N
+  int64_t threads = 0;         ///< 0: LibTorch's choice, one per core
+  Precision precision = Precision::float32;
+  Yaml optimizer;          ///< {class: SGD, lr: 0.1, ...}; absent: SGD with its defaults
+  Yaml task;               ///< {class: classification}; absent: the data set's
+  int64_t accumulate = 1;  ///< batches of the loader to a step of the optimiser
+  std::optional<double> clip_norm, clip_value;
+  std::optional<EmaConfig> ema;
+  Freeze freeze;
+  bool freeze_statistics = true;
+  int64_t num_best_scores = 1;                ///< best epochs to report
   std::map<std::string, std::string> inputs;  ///< model.inputs: graph input -> field; absent: by name, else by order
   void declare(Settings& settings);
+  /// Refuses settings that contradict each other (request error).
+  void check() const;
 };
 
 /// Throws a request error when LibTorch here lacks the device.
@@ -34,6 +46,7 @@ void set_threads(int64_t threads);
 /// Evaluates a graph on a data set: metrics of the task, plus "samples" and "images_per_second" in the report.
 struct Evaluation {
   Metrics metrics;
+  ConfusionMatrix confusion;  ///< when the task counts one
   int64_t samples = 0;
   double seconds = 0;
 };
@@ -83,10 +96,29 @@ public:
 
   State& state() { return state_; }
 
+  /// The network that is validated, kept as the best, and that training ends with: a clone of the graph, with the
+  /// averages of training.ema in it when they apply.
+  Graph result() const;
+  /// Puts the averages of training.ema into the graph, when they apply: at the end of training.
+  void take_averages();
+  /// Null without training.ema.
+  const WeightAverages* averages() const { return averages_ ? &*averages_ : nullptr; }
+
+  /// What the trainer itself keeps across a resume: averages, the scale of float16's loss.
+  Memory save() const;
+  void load(const Memory& memory);
+
 private:
   void train_epoch();
-  void train_minibatch(const data::Batch& batch);
+  void train_batch(const data::Batch& batch);
+  void sum_loss_terms();
+  void mean_loss_terms();
+  void begin_minibatch();
+  void end_minibatch();
   void forward(const data::Batch& batch);
+  void backward(const data::Batch& batch);
+  bool optimize();
+  bool averages_apply() const { return averages_ && averages_->config().apply; }
   void follow_graph();
   void follow_lr();
   void check_losses();
@@ -98,8 +130,13 @@ private:
   int64_t batch_size_, prefetch_;
   State state_;
   std::unique_ptr<exec::Plan> plan_;
-  std::vector<std::pair<int64_t, at::Tensor>> unchecked_losses_;  ///< with their mini-batch
+  std::optional<WeightAverages> averages_;
+  std::optional<LossScaler> scaler_;
+  std::map<std::string, at::Tensor> loss_term_sums_;
+  int64_t batch_ = 0, batches_ = 0;  ///< of the loader, in this epoch; `accumulate` of them are a mini-batch
+  std::vector<std::pair<int64_t, at::Tensor>> unchecked_losses_;  ///< with their batch
   double last_loss_ = 0, lr_factor_ = 1;
+  std::optional<double> momentum_;
 };
 
 }  // namespace compress::train

@@ -73,6 +73,18 @@ TEST_CASE("current_error: LibTorch's exceptions keep their first line only", "[c
   REQUIRE(error.fault() == Fault::run);
 }
 
+TEST_CASE("current_error: sizes that no machine has are named, not the allocator's checks", "[core]") {
+  const auto message = [](const char* text) { return converted(c10::Error(text, nullptr)).message(); };
+  REQUIRE(message("[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried "
+                  "to allocate 70368744177664 bytes. Error code 12 (Cannot allocate memory)") ==
+          "out of memory: 64.0 TiB were asked for at once");
+  const char* const impossible = "a tensor of an impossible size was asked for";
+  REQUIRE(message("Storage size calculation overflowed with sizes=[2305843009213693952]") == impossible);
+  REQUIRE(message("[enforce fail at alloc_cpu.cpp:99] ((ptrdiff_t)nbytes) >= 0. alloc_cpu() seems to have been called "
+                  "with negative number: 18446744073709551615") == impossible);
+  REQUIRE(message("[enforce fail at x.cpp:1] a > b. something else") == "something else");
+}
+
 TEST_CASE("current_error: out of memory comes with advice, whoever reports it", "[core]") {
   const auto advice = Catch::Contains("lower the batch size");
   REQUIRE_THAT(converted(c10::Error("CUDA out of memory. Tried to allocate 2.00 GiB", nullptr)).render(), advice);

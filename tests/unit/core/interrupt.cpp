@@ -27,12 +27,13 @@ int status_of_child(Body&& body) {
 
 }  // namespace
 
-TEST_CASE("interrupt: the first Ctrl-C sets the flag", "[core]") {
+TEST_CASE("interrupt: the first Ctrl-C, or SIGTERM, sets the flag", "[core]") {
   REQUIRE_FALSE(interrupted());
   REQUIRE_NOTHROW(throw_if_interrupted("training"));
-  const auto status = status_of_child([] {
+  const int signal = GENERATE(SIGINT, SIGTERM);
+  const auto status = status_of_child([signal] {
     install_interrupt_handler();
-    std::raise(SIGINT);
+    std::raise(signal);
     try {
       throw_if_interrupted("training");
     } catch (const Error& error) {
@@ -44,11 +45,12 @@ TEST_CASE("interrupt: the first Ctrl-C sets the flag", "[core]") {
   REQUIRE(status == 0);
 }
 
-TEST_CASE("interrupt: the second Ctrl-C ends the process", "[core]") {
-  const auto status = status_of_child([] {
+TEST_CASE("interrupt: the second Ctrl-C, or SIGTERM, ends the process", "[core]") {
+  const int signal = GENERATE(SIGINT, SIGTERM);
+  const auto status = status_of_child([signal] {
     install_interrupt_handler();
     std::raise(SIGINT);
-    std::raise(SIGINT);
+    std::raise(signal);
     return 0;
   });
   REQUIRE(status == 130);

@@ -5,13 +5,13 @@
 
 #include <catch2/catch.hpp>
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>
 #include <poll.h>
 #include <pty.h>
 #include <string>
-#include <thread>
 #include <unistd.h>
 
 namespace compress {
@@ -44,9 +44,14 @@ std::string on_terminal(unsigned short columns, Body&& body) {
   return text;
 }
 
+/// A clock on which 120 ms pass between two looks: every update is drawn.
+std::chrono::steady_clock::time_point slow_clock() {
+  static std::chrono::steady_clock::time_point now;
+  return now += std::chrono::milliseconds(120);
+}
+
 void show_one(const std::string& note) {
-  Progress progress("train 3/20", 430);
-  std::this_thread::sleep_for(std::chrono::milliseconds(120));
+  Progress progress("train 3/20", 430, slow_clock);
   progress.update(215, note);
 }
 
@@ -66,8 +71,7 @@ TEST_CASE("progress: a narrow terminal cuts the line, never a character", "[core
 TEST_CASE("progress: what is logged stands on a line of its own", "[core]") {
   ::setenv("TERM", "xterm", 1);
   const auto text = on_terminal(120, [] {
-    Progress progress("eval", 0);
-    std::this_thread::sleep_for(std::chrono::milliseconds(120));
+    Progress progress("eval", 0, slow_clock);
     progress.update(5);
     log::info("message");
   });
@@ -86,7 +90,7 @@ TEST_CASE("progress: nothing in a pipe, on a dumb terminal, when switched off", 
 
 TEST_CASE("progress: quick updates are not drawn", "[core]") {
   const auto text = on_terminal(80, [] {
-    Progress progress("x", 1000);
+    Progress progress("x", 1000, [] { return std::chrono::steady_clock::time_point(); });
     for (int i = 0; i < 1000; ++i) progress.update(i);
   });
   REQUIRE(text.empty());

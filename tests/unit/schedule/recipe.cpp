@@ -152,6 +152,28 @@ TEST_CASE("recipe: windows that cannot be", "[schedule]") {
                Contains("epoch 9 never comes: training has 5 epochs, the last is 4"));
   REQUIRE_THAT(policy("starting_epoch: 5, ending_epoch: 9", "training: {epochs: 5}\n"),
                Contains("epoch 5 never comes"));
+  REQUIRE_THAT(policy("starting_epoch: 0, ending_epoch: 9", "training: {epochs: 0}\n"),
+               Contains("epoch 0 never comes: training has no epoch (training.epochs is 0)"));
+  REQUIRE_THAT(policy("epochs: [3]", "training: {epochs: 1}\n"),
+               Contains("epoch 3 never comes: training has one epoch, number 0"));
+}
+
+TEST_CASE("recipe: settings of training that contradict each other have their place", "[schedule]") {
+  require_error([] { recipe_of("training: {clip_norm: 1, clip_value: 2}"); },
+                "recipe.yaml:1:12: error: 'clip_norm' and 'clip_value' exclude each other");
+  require_error([] { recipe_of("training: {ema: {decay: 2}}"); }, "recipe.yaml:1:25: error: 'decay'");
+  require_error(
+      [] {
+        recipe_of("lr_schedulers: {p: {class: ReduceLROnPlateau, interval: batch}}\n"
+                  "policies: [{lr_scheduler: {instance_name: p}, epochs: [0]}]");
+      },
+      "recipe.yaml:1:47: error: ReduceLROnPlateau follows a metric of each epoch, so its 'interval' cannot be 'batch'");
+  require_error(
+      [] {
+        recipe_of("lr_schedulers: {s: {class: StepLR, step_size: 1, warmup: {}}}\n"
+                  "policies: [{lr_scheduler: {instance_name: s}, epochs: [0]}]");
+      },
+      "recipe.yaml:1:58: error: 'warmup' takes either 'epochs' or 'iterations'");
 }
 
 TEST_CASE("recipe: a window that training cuts short is only warned of", "[schedule]") {

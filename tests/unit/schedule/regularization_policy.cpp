@@ -25,7 +25,7 @@ TEST_CASE("regularisation: the term is added to the loss and named in the log", 
   scheduler->before_backward_pass(world.state);
   REQUIRE(world.state.loss.item<float>() == Approx(2 + 1.5 * 10));
   REQUIRE(world.state.loss_terms.front().first == "L1Regularizer_loss");
-  REQUIRE(world.state.loss_terms.front().second == Approx(15));
+  REQUIRE(world.state.loss_terms.front().second.item<double>() == Approx(15));
   REQUIRE(world.state.loss.requires_grad());
 }
 

@@ -1,4 +1,5 @@
 // Training that stops after an epoch and goes on elsewhere ends with the same bits, whatever the policies keep.
+#include "train/lr_scheduler.h"
 #include "train/trainer.h"
 #include "unit/schedule/support.h"
 
@@ -12,9 +13,11 @@ using namespace compress::schedule::test;
 
 namespace {
 
-const char* const kRecipe = R"(
+/// A recipe in which everything keeps something, with this optimiser, these settings of training and this schedule.
+std::string recipe_with(const std::string& optimizer, const std::string& training, const std::string& lr_scheduler) {
+  return "training: {epochs: 4, optimizer: " + optimizer + (training.empty() ? "" : ", " + training) +
+         "}\nlr_schedulers:\n  rates: " + lr_scheduler + R"(
 data: {name: synthetic_mnist, batch_size: 32, limits: {train: 96, validation: 32}, prefetch: 0}
-training: {epochs: 4, optimizer: {class: SGD, lr: 0.01, momentum: 0.9}}
 pruners:
   filters: {class: L1RankedStructureParameterPruner_AGP, group_type: Filters, initial_sparsity: 0.2, final_sparsity: 0.5, weights: [conv1.weight, conv2.weight],
             group_dependency: Leader, noise: 0.5}
@@ -25,16 +28,17 @@ passes:
   remove: {class: thin}
 distillers:
   teacher: {class: KnowledgeDistillation, teacher: self, teacher_epoch: 0}
-lr_schedulers:
-  steps: {class: StepLR, step_size: 1, gamma: 0.8}
 policies:
   - {distiller: {instance_name: teacher}, starting_epoch: 1, ending_epoch: 4}
   - {pruner: {instance_name: filters}, starting_epoch: 0, ending_epoch: 3}
   - {pruner: {instance_name: fine, args: {use_double_copies: true, mask_on_forward_only: true, keep_mask: true}}, starting_epoch: 0, ending_epoch: 3}
   - {pass: {instance_name: remove}, epochs: [2]}
   - {regularizer: {instance_name: l1}, starting_epoch: 1, ending_epoch: 4}
-  - {lr_scheduler: {instance_name: steps}, starting_epoch: 0, ending_epoch: 2}
+  - {lr_scheduler: {instance_name: rates}, starting_epoch: 0, ending_epoch: 4}
 )";
+}
+
+const std::string kSgd = "{class: SGD, lr: 0.01, momentum: 0.9}", kSteps = "{class: StepLR, step_size: 1, gamma: 0.8}";
 
 Graph small_network() {
   auto graph = parse_graph(R"(graph small(input: float[N,1,28,28]) -> (output = fc)
@@ -61,33 +65,44 @@ fc = Gemm(flat, %fc.weight, %fc.bias) transB=1
 struct Checkpoint {
   Graph graph{"none"};
   std::map<std::string, at::Tensor> optimizer;
-  train::Memory scheduler;
+  train::Memory scheduler, trainer;
 };
 
+/// As it comes back from a file.
+train::Memory written(const train::Memory& memory) {
+  train::Memory copy{.values = nlohmann::json::parse(memory.values.dump()), .tensors = {}};
+  for (const auto& [name, tensor] : memory.tensors) copy.tensors[name] = tensor.clone();
+  return copy;
+}
+
 /// Trains to the end, from a checkpoint of epoch 1 or from the beginning; fills `checkpoint` on the way.
-Graph train_network(const Checkpoint* from, Checkpoint* checkpoint) {
-  const auto recipe = recipe_of(kRecipe);
+Graph train_network(const std::string& text, const Checkpoint* from, Checkpoint* checkpoint) {
+  const auto recipe = recipe_of(text);
   const auto data = data::open_splits(recipe.data, 1);
   const auto scheduler = recipe.bind(small_network(), no_model);
   const auto optimizer = train::make_optimizer(recipe.training.optimizer);
   const auto task = train::make_task({}, "classification");
-  auto graph = from ? from->graph.clone() : small_network();
-  if (from) {
-    optimizer->bind(graph);
-    optimizer->load_state(from->optimizer);
-    scheduler->load(from->scheduler);
-  }
+  auto graph = small_network();
+  task->bind(graph, data.train->fields());
+  scheduler->bind_task(*task, data);
   train::Trainer trainer(graph, data, *task, *optimizer, *scheduler, recipe.training, recipe.epochs(),
                          recipe.data.batch_size, 0);
+  if (from) {
+    graph = from->graph.clone();
+    optimizer->bind(graph);
+    optimizer->load_state(from->optimizer);
+    trainer.load(from->trainer);
+    scheduler->load(from->scheduler);
+  }
   trainer.after_epoch = [&](const train::State& state) {
     if (!checkpoint || state.epoch != 1) return;
     checkpoint->graph = state.graph.clone();
     for (const auto& [name, tensor] : state.optimizer.state()) checkpoint->optimizer[name] = tensor.clone();
-    checkpoint->scheduler = scheduler->save();
-    checkpoint->scheduler.values = nlohmann::json::parse(checkpoint->scheduler.values.dump());
+    checkpoint->scheduler = written(scheduler->save());
+    checkpoint->trainer = written(trainer.save());
   };
   trainer.run(from ? 2 : 0);
-  return graph;
+  return trainer.result();
 }
 
 void require_same_bits(const Graph& a, const Graph& b) {
@@ -100,16 +115,67 @@ void require_same_bits(const Graph& a, const Graph& b) {
   }
 }
 
+/// Whole and interrupted training end alike. Gives the weights they end with.
+Graph require_exact_resume(const std::string& recipe) {
+  INFO(recipe);
+  Checkpoint checkpoint;
+  auto whole = train_network(recipe, nullptr, &checkpoint);
+  require_same_bits(whole, train_network(recipe, &checkpoint, nullptr));
+  return whole;
+}
+
+/// "{class: NAME, ...}" with a value for each argument that must be given.
+template <class T>
+std::string with_required_arguments(const Entry<T>& entry) {
+  const auto component = entry.make();
+  Settings settings;
+  component->declare(settings);
+  std::string text = "{class: " + std::string(entry.name);
+  const std::map<std::string, std::string> values{
+      {"number", "0.5"}, {"integer", "2"}, {"list of numbers", "[0.5]"}, {"list of integers", "[2]"}};
+  for (const auto& field : settings.fields())
+    if (field.required) text += ", " + field.name + ": " + values.at(field.type);
+  return text;
+}
+
 }  // namespace
 
 TEST_CASE("resume: training that goes on from a checkpoint ends with the same bits", "[schedule]") {
-  Checkpoint checkpoint;
-  const auto whole = train_network(nullptr, &checkpoint);
+  const auto whole = require_exact_resume(recipe_with(kSgd, "", kSteps));
   REQUIRE(whole.parameter("conv1.weight").value.size(0) < 8);
   REQUIRE(whole.parameter("fc.weight").mask.defined());
-  require_same_bits(whole, train_network(&checkpoint, nullptr));
+}
+
+TEST_CASE("resume: with every optimiser", "[schedule]") {
+  for (const auto* entry : train::optimizers().entries())
+    require_exact_resume(recipe_with(with_required_arguments(*entry) + ", lr: 0.002}", "", kSteps));
+}
+
+TEST_CASE("resume: with every learning-rate schedule, in epochs and in steps", "[schedule]") {
+  for (const auto* entry : train::lr_schedulers().entries()) {
+    const auto schedule = with_required_arguments(*entry);
+    require_exact_resume(recipe_with(kSgd, "", schedule + "}"));
+    if (!entry->make()->follows_metric())
+      require_exact_resume(recipe_with("{class: RMSprop, lr: 0.001}", "", schedule + ", interval: batch}"));
+  }
+  require_exact_resume(recipe_with(kSgd, "", "{class: ReduceLROnPlateau, patience: 0, threshold: 0.9, factor: 0.5}"));
+  require_exact_resume(recipe_with(kSgd, "", "{class: ExponentialLR, gamma: 0.9, warmup: {epochs: 3}}"));
+}
+
+TEST_CASE("resume: with averages, accumulation, clipping, frozen weights and bfloat16, alone and together",
+          "[schedule]") {
+  const std::string settings[] = {"ema: {decay: 0.9}", "accumulate: 2",          "clip_norm: 0.1",
+                                  "clip_value: 0.01",  "freeze: [conv2.weight]", "precision: bfloat16"};
+  std::string all;
+  for (const auto& setting : settings) {
+    require_exact_resume(recipe_with(kSgd, setting, kSteps));
+    if (setting != "clip_value: 0.01") all += (all.empty() ? "" : ", ") + setting;
+  }
+  require_exact_resume(recipe_with("{class: AdamW, lr: 0.002}", all,
+                                   "{class: OneCycleLR, max_lr: 0.01, interval: batch, warmup: {iterations: 3}}"));
 }
 
 TEST_CASE("resume: same seed, same masks and weights", "[schedule]") {
-  require_same_bits(train_network(nullptr, nullptr), train_network(nullptr, nullptr));
+  const auto recipe = recipe_with(kSgd, "", kSteps);
+  require_same_bits(train_network(recipe, nullptr, nullptr), train_network(recipe, nullptr, nullptr));
 }

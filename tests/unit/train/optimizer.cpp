@@ -155,6 +155,54 @@ TEST_CASE("optimisers: the learning-rate factor works on every group", "[train]"
   REQUIRE(graph.parameter("fc.bias").value[0].item<double>() == Approx(bias - 0.05 * std::sin(60.0)));
 }
 
+/// Where one of the optimisers' first steps with `momentum` set from outside ends, if anything is changed by it.
+std::vector<float> after_steps(const char* name, const char* arguments, std::optional<double> momentum) {
+  Graph graph = start_graph();
+  const auto optimizer = make(optimizers(), name, arguments);
+  optimizer->bind(graph);
+  for (int k = 0; k < 3; ++k) {
+    if (k > 0) optimizer->set_momentum(momentum);
+    step(graph, *optimizer, k);
+  }
+  return weights_of(graph);
+}
+
+TEST_CASE("optimisers: momentum from outside takes the place of the declared one, and gives it back", "[train]") {
+  REQUIRE(after_steps("SGD", "{momentum: 0.5}", 0.9) == [] {
+    Graph graph = start_graph();
+    auto optimizer = make(optimizers(), "SGD", "{momentum: 0.5}");
+    optimizer->bind(graph);
+    step(graph, *optimizer, 0);
+    auto other = make(optimizers(), "SGD", "{momentum: 0.9}");
+    other->load_state(optimizer->state());
+    other->bind(graph);
+    for (int k = 1; k < 3; ++k) step(graph, *other, k);
+    return weights_of(graph);
+  }());
+  for (const auto& [name, declared] : {std::pair{"SGD", "{momentum: 0.9}"},
+                                       {"RMSprop", "{momentum: 0.9}"},
+                                       {"Adam", "{betas: [0.9, 0.999]}"},
+                                       {"AdamW", "{}"}}) {
+    INFO(name);
+    REQUIRE(after_steps(name, declared, 0.9) == after_steps(name, declared, std::nullopt));
+    REQUIRE(after_steps(name, declared, 0.5) != after_steps(name, declared, 0.9));
+  }
+  REQUIRE(after_steps("RMSprop", "{}", 0.9) != after_steps("RMSprop", "{}", std::nullopt));
+}
+
+TEST_CASE("optimisers: frozen parameters get neither gradients nor state", "[train]") {
+  Graph graph = start_graph();
+  const auto optimizer = make(optimizers(), "Adam");
+  optimizer->freeze({"*.weight"});
+  optimizer->bind(graph);
+  REQUIRE_FALSE(graph.parameter("fc.weight").value.requires_grad());
+  REQUIRE(graph.parameter("fc.bias").value.requires_grad());
+  graph.parameter("fc.bias").value.mutable_grad() = sines({2}, 0);
+  optimizer->step();
+  REQUIRE(optimizer->state().contains("exp_avg/fc.bias"));
+  REQUIRE_FALSE(optimizer->state().contains("exp_avg/fc.weight"));
+}
+
 TEST_CASE("optimisers: fixed parameters are left alone, and gradients are freed", "[train]") {
   Graph graph = start_graph();
   graph.parameter("fc.bias").trainable = false;
@@ -175,6 +223,7 @@ TEST_CASE("optimisers: faults of the section are named", "[train]") {
   require_error([&] { bind("SGD", "{nesterov: true}"); },
                 "SGD: nesterov needs momentum above 0 and dampening 0; they are 0 and 0");
   require_error([&] { bind("Adam", "{betas: [0.9]}"); }, "Adam: betas takes two numbers, not 1");
+  require_error([&] { bind("AdamW", "{betas: []}"); }, "AdamW: betas takes two numbers, not 0");
   require_error([&] { bind("Adam", "{betas: [0.9, 1]}"); }, "in [0, 1)");
   require_error([&] { bind("SGD", "{lr: -1}"); }, "at least 0");
   require_error([&] { bind("SGD", "{groups: [{parameters: [fc.wieght]}]}"); },
@@ -199,15 +248,12 @@ TEST_CASE("optimisers: the section's class chooses; without a section it is SGD"
                 "expected a map {class: NAME, ...} as optimiser, not a list");
 }
 
-TEST_CASE("optimisers: groups print as they were read", "[train]") {
-  const auto optimizer = make(optimizers(), "SGD", "{groups: [{parameters: ['*.bias'], lr: 0.01}]}");
-  Settings settings;
-  optimizer->declare(settings);
-  const auto text = to_text(settings.print());
-  const auto again = make(optimizers(), "SGD", text);
-  Settings settings_again;
-  again->declare(settings_again);
-  REQUIRE(to_text(settings_again.print()) == text);
+TEST_CASE("optimisers: arguments and groups print as they were read", "[train]") {
+  for (const auto& example : kOptimizerCases) {
+    INFO(example.name << " " << example.arguments);
+    const auto text = printed(*make(optimizers(), example.name, example.arguments));
+    REQUIRE(printed(*make(optimizers(), example.name, text)) == text);
+  }
 }
 
 }  // namespace

@@ -24,6 +24,14 @@ CASES = [
      dict(lr=0.01, betas=(0.8, 0.9), eps=0.001, weight_decay=0.1), {}),
     ("Adam", "{lr: 0.01, amsgrad: true, groups: [{parameters: [fc.bias], lr: 0.1}]}", torch.optim.Adam,
      dict(lr=0.01, amsgrad=True), dict(lr=0.1)),
+    ("AdamW", "{}", torch.optim.AdamW, {}, {}),
+    ("AdamW", "{lr: 0.02, betas: [0.8, 0.9], weight_decay: 0.3, amsgrad: true, groups: [{parameters: [fc.bias], weight_decay: 0}]}",
+     torch.optim.AdamW, dict(lr=0.02, betas=(0.8, 0.9), weight_decay=0.3, amsgrad=True), dict(weight_decay=0)),
+    ("RMSprop", "{}", torch.optim.RMSprop, {}, {}),
+    ("RMSprop", "{lr: 0.02, alpha: 0.9, momentum: 0.8, weight_decay: 0.1, eps: 0.001}", torch.optim.RMSprop,
+     dict(lr=0.02, alpha=0.9, momentum=0.8, weight_decay=0.1, eps=0.001), {}),
+    ("RMSprop", "{lr: 0.02, centered: true, groups: [{parameters: [fc.bias], momentum: 0.5}]}", torch.optim.RMSprop,
+     dict(lr=0.02, centered=True), dict(momentum=0.5)),
 ]
 
 

@@ -114,6 +114,14 @@ std::unique_ptr<T> make(const Registry<T>& registry, const std::string& name, co
   return made;
 }
 
+/// A component's arguments as they print.
+template <class T>
+std::string printed(T& component) {
+  Settings settings;
+  component.declare(settings);
+  return to_text(settings.print());
+}
+
 inline data::Splits small_splits(const std::string& name, int64_t train = 512) {
   data::DataConfig config;
   config.name = name;

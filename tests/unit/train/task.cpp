@@ -80,6 +80,64 @@ TEST_CASE("classification: the loss is the mean cross-entropy", "[train]") {
   REQUIRE(loss.item<double>() == Approx((std::log(2) + std::log(1 + std::exp(-3))) / 2));
 }
 
+TEST_CASE("classification: label smoothing and class weights are PyTorch's", "[train]") {
+  const double smoothing = 0.2, weights[] = {1, 2, 0.5};
+  const std::vector<double> logits = {0.5, -1, 2, 0, 1, 0.25};
+  const std::vector<int64_t> label = {2, 1};
+  // Mean over samples of (1 - s) w[y] (-log p[y]) + s / C sum over c of w[c] (-log p[c]), weighted by w[y].
+  const auto expected = [&](bool weighted) {
+    double sum = 0, share = 0;
+    for (size_t i = 0; i < label.size(); ++i) {
+      const double* row = &logits[3 * i];
+      const double all = std::log(std::exp(row[0]) + std::exp(row[1]) + std::exp(row[2]));
+      const auto weight = [&](size_t c) { return weighted ? weights[c] : 1; };
+      const auto y = static_cast<size_t>(label[i]);
+      sum += (1 - smoothing) * weight(y) * (all - row[y]);
+      for (size_t c = 0; c < 3; ++c) sum += smoothing / 3 * weight(c) * (all - row[c]);
+      share += weight(y);
+    }
+    return sum / share;
+  };
+  const auto loss = [&](const char* arguments) {
+    auto task = make(tasks(), "classification", arguments);
+    task->bind(classifier(3), kImageFields);
+    const at::Tensor rows = at::tensor(logits, at::kFloat).view({2, 3});
+    REQUIRE(metric(measure(*task, rows, label), "loss") ==
+            Approx(metric(measure(*bound_classification(3), rows, label), "loss")));
+    return task->loss({{"logits", rows}}, labels(label)).item<double>();
+  };
+  REQUIRE(loss("{label_smoothing: 0.2}") == Approx(expected(false)));
+  REQUIRE(loss("{label_smoothing: 0.2, class_weights: [1, 2, 0.5]}") == Approx(expected(true)));
+  require_error([&] { loss("{class_weights: [1, 2]}"); },
+                "task 'classification': 'class_weights' has 2 numbers, but output 'logits' of 'g' has 3 classes");
+  require_error([&] { loss("{label_smoothing: 2}"); }, "'label_smoothing'", "in [0, 1]");
+}
+
+TEST_CASE("classification: the confusion matrix counts predictions for each label, none for NaN", "[train]") {
+  const auto task = make(tasks(), "classification", "{confusion_matrix: true}");
+  task->bind(classifier(3), kImageFields);
+  const auto meter = task->meter();
+  REQUIRE(meter->confusion().empty());
+  const at::Tensor logits = at::tensor({1., 0., 0., 0., 1., 1., 0., 0., 1.}, at::kFloat).view({3, 3});
+  meter->add({{"logits", logits}}, labels({0, 1, 1}));
+  meter->add({{"logits", logits * std::numeric_limits<double>::quiet_NaN()}}, labels({0, 1, 2}));
+  meter->add({{"logits", logits}}, labels({2, 1, 1}));
+  const auto matrix = meter->confusion();
+  REQUIRE(matrix.counts == std::vector<std::vector<int64_t>>{{1, 0, 0}, {0, 2, 2}, {1, 0, 0}});
+  REQUIRE(matrix.csv({"cat", "dog", "cow"}) == "label,cat,dog,cow\ncat,1,0,0\ndog,0,2,2\ncow,1,0,0\n");
+  REQUIRE(matrix.csv({}) == "label,0,1,2\n0,1,0,0\n1,0,2,2\n2,1,0,0\n");
+  REQUIRE(bound_classification(3)->meter()->confusion().empty());
+}
+
+TEST_CASE("classification: a loss that is no number prints without a sign", "[train]") {
+  const auto task = bound_classification(3);
+  const auto meter = task->meter();
+  meter->add(
+      {{"logits", at::tensor({0., 0., 0.}, at::kFloat).view({1, 3}) * -std::numeric_limits<double>::quiet_NaN()}},
+      labels({0}));
+  REQUIRE(fmt::format("{:.4f}", metric(result_of(*meter), "loss")) == "nan");
+}
+
 TEST_CASE("classification: a label that the network has no class for is named", "[train]") {
   require_error(
       [] {

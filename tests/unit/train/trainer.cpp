@@ -104,12 +104,41 @@ TEST_CASE("trainer: hooks are called in their order", "[train]") {
                                                      "step 1 end", "epoch end", "after epoch", "training end"});
 }
 
+TEST_CASE("trainer: parts that accumulate learn as a mini-batch of their size does, the last and smaller too",
+          "[train]") {
+  const auto train = [](int64_t batch_size, int64_t accumulate) {
+    Setup setup(regression_net(), "synthetic_regression", "{lr: 0.1, momentum: 0.9, weight_decay: 0.01}", 456);
+    setup.config.accumulate = accumulate;
+    auto trainer = setup.trainer(2, nullptr, batch_size);
+    trainer.run();
+    REQUIRE(trainer.state().step == 2 * 4);
+    return weights_of(setup.graph);
+  };
+  const auto whole = train(128, 1), parts = train(32, 4), uneven = train(43, 3);
+  for (size_t i = 0; i < whole.size(); ++i) REQUIRE(parts[i] == Approx(whole[i]).margin(1e-5));
+  REQUIRE(uneven.size() == whole.size());
+}
+
+TEST_CASE("trainer: hooks see a mini-batch once, and a loss for each of its parts", "[train]") {
+  Setup setup(conv_net(), "synthetic");
+  setup.config.accumulate = 2;
+  Recorder recorder;
+  setup.trainer(1, &recorder, 150).run();  // 150 + 150, 150 + 62
+  REQUIRE(recorder.calls == std::vector<std::string>{"training begin", "epoch 0 begin", "batch 0/2 begin", "backward",
+                                                     "backward", "optimize", "step 0 end", "batch 1/2 begin",
+                                                     "backward", "backward", "optimize", "step 1 end", "epoch end",
+                                                     "training end"});
+}
+
 /// Adds to the loss.
 struct ExtraLoss : Hook {
-  double factor;
+  double factor, terms = 0;
   explicit ExtraLoss(double factor) : factor(factor) {}
   void before_backward_pass(State& state) override {
-    state.loss = state.loss + factor * state.graph.parameter("fc.weight").value.square().sum();
+    const at::Tensor term = state.graph.parameter("fc.weight").value.square().sum();
+    state.loss = state.loss + factor * term;
+    state.loss_terms.emplace_back("square", term);
+    terms += term.item<double>();
   }
 };
 
@@ -122,6 +151,14 @@ TEST_CASE("trainer: what a hook adds to the loss is trained", "[train]") {
     return setup.graph.parameter("fc.weight").value.square().sum().item<double>();
   };
   REQUIRE(norm(0.5) < 0.5 * norm(0));
+}
+
+TEST_CASE("trainer: the terms that hooks name are averaged over the epoch", "[train]") {
+  ExtraLoss hook(0.5);
+  Setup setup(conv_net(), "synthetic");
+  auto trainer = setup.trainer(1, &hook);
+  trainer.run();
+  REQUIRE(metric(trainer.state().mean_loss_terms, "square") == Approx(hook.terms / 8));
 }
 
 TEST_CASE("trainer: the learning-rate factor of a hook takes effect at once", "[train]") {
@@ -244,6 +281,41 @@ TEST_CASE("evaluate: metrics do not depend on the batch size, and the graph stay
   REQUIRE(metric(small.metrics, "loss") == Approx(metric(large.metrics, "loss")));
   REQUIRE(weights_of(setup.graph) == before);
   REQUIRE(setup.graph.version() == version);
+}
+
+TEST_CASE("trainer: a hook's momentum takes effect at once", "[train]") {
+  const auto train = [](const char* optimizer, std::optional<double> momentum) {
+    struct Cycle : Hook {
+      std::optional<double> momentum;
+      void on_minibatch_begin(State& state) override { state.momentum = momentum; }
+    } cycle;
+    cycle.momentum = momentum;
+    Setup setup(regression_net(), "synthetic_regression", optimizer);
+    setup.trainer(1, &cycle).run();
+    return weights_of(setup.graph);
+  };
+  REQUIRE(train("{momentum: 0.1}", 0.8) == train("{momentum: 0.8}", std::nullopt));
+}
+
+TEST_CASE("training section: what is printed reads the same, with the new settings", "[train]") {
+  const auto again = [](const std::string& text) {
+    TrainingConfig config;
+    Settings settings;
+    config.declare(settings);
+    settings.read(parse_yaml(text, "r.yaml"), "training");
+    config.check();
+    return to_text(settings.print());
+  };
+  const auto text = again("{precision: bfloat16, accumulate: 4, clip_norm: 1.5, ema: {decay: 0.99, warmup: false}, "
+                          "freeze: ['conv*'], freeze_statistics: false, num_best_scores: 3}");
+  REQUIRE(again(text) == text);
+  REQUIRE(text.find("decay: 0.99") != std::string::npos);
+  REQUIRE(again("{}") == again(again("{}")));
+  require_error([&] { again("{clip_norm: 1, clip_value: 1}"); }, "'clip_norm' and 'clip_value' exclude each other");
+  require_error([&] { again("{ema: {decay: 1}}"); }, "r.yaml:1:15: error: 'decay' must be a number in [0, 1), not 1");
+  require_error([&] { again("{ema: {decy: 1}}"); }, "did you mean 'decay'?");
+  require_error([&] { again("{precision: half}"); }, "'precision'", "float32, bfloat16 or float16");
+  require_error([&] { again("{accumulate: 0}"); }, "'accumulate' must be an integer in [1, 1000000], not 0");
 }
 
 TEST_CASE("training section: all fields are read", "[train]") {
