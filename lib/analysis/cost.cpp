@@ -9,10 +9,8 @@ namespace compress::analysis {
 
 namespace {
 
-int64_t volume(const Shape& shape) {
-  int64_t product = 1;
-  for (const int64_t size : shape) product *= size;
-  return product;
+int64_t bytes_of(const Graph& graph, const Parameter& parameter) {
+  return (parameter.value.numel() * stored_bits(graph, parameter) + 7) / 8;
 }
 
 NodeCost node_cost(const Graph& graph, const Node& node, const ops::Infos& infos) {
@@ -21,23 +19,17 @@ NodeCost node_cost(const Graph& graph, const Node& node, const ops::Infos& infos
   NodeCost cost{.name = node.name, .op = node.op, .output = outputs[0].shape, .macs = op.macs(node, inputs, outputs)};
   if (!inputs.empty()) cost.input = inputs[0].shape;
   for (const auto& input : node.inputs)
-    if (const Parameter* parameter = graph.find_parameter(input)) cost.parameters += parameter->value.numel();
+    if (const Parameter* parameter = parameter_behind(graph, input)) cost.parameters += parameter->value.numel();
   cost.effective_macs = static_cast<double>(cost.macs);
   const Parameter* weight = weight_of(graph, node);
   if (!weight) return cost;
   cost.weighted = true;
   cost.weights = weight->value.numel();
-  cost.nonzero = weight->value.count_nonzero().item<int64_t>();
+  cost.weight_bytes = bytes_of(graph, *weight);
+  cost.nonzero = real_value(graph, *weight).count_nonzero().item<int64_t>();
   if (weight->value.dim() > 2) cost.kernel = weight->value.sizes().slice(2).vec();
   if (cost.weights > 0) cost.effective_macs *= static_cast<double>(cost.nonzero) / static_cast<double>(cost.weights);
   return cost;
-}
-
-std::string kernel_text(const NodeCost& node) {
-  if (node.kernel.empty()) return "";
-  std::vector<std::string> sizes;
-  for (const int64_t size : node.kernel) sizes.push_back(std::to_string(size));
-  return "k=(" + join(sizes, ", ") + ")";
 }
 
 }  // namespace
@@ -56,24 +48,13 @@ Cost cost(const Graph& graph) {
     }
     total.nodes.push_back(one);
   }
-  for (const Parameter& parameter : graph.parameters()) {
-    total.bytes += static_cast<int64_t>(parameter.value.nbytes());
-    if (!parameter.trainable) continue;
-    total.parameters += parameter.value.numel();
-    total.nonzero_parameters += parameter.value.count_nonzero().item<int64_t>();
+  for (const Parameter& parameter : graph.parameters()) total.bytes += static_cast<int64_t>(parameter.value.nbytes());
+  for (const Parameter* parameter : learned_parameters(graph)) {
+    total.parameters += parameter->value.numel();
+    total.nonzero_parameters += real_value(graph, *parameter).count_nonzero().item<int64_t>();
+    total.stored_bytes += bytes_of(graph, *parameter);
   }
   return total;
-}
-
-Table compute_table(const Cost& cost) {
-  Table table({"Name", "Type", "Attrs", "IFM", "IFM volume", "OFM", "OFM volume", "Weights volume", "MACs"});
-  for (const auto& node : cost.nodes) {
-    if (!node.weighted) continue;
-    table.row({node.name, node.op, kernel_text(node), shape_text(node.input), with_commas(volume(node.input)),
-               shape_text(node.output), with_commas(volume(node.output)), with_commas(node.weights),
-               with_commas(node.macs)});
-  }
-  return table;
 }
 
 }  // namespace compress::analysis

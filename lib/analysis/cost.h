@@ -1,6 +1,5 @@
 #pragma once
 
-#include "core/text.h"
 #include "graph/graph.h"
 
 #include <string>
@@ -18,6 +17,7 @@ struct NodeCost {
   bool weighted = false;        ///< has a weight (Conv, Gemm, MatMul with a parameter, ...)
   int64_t weights = 0;          ///< elements of the weight
   int64_t nonzero = 0;          ///< of them not zero
+  int64_t weight_bytes = 0;     ///< of the weight once it is deployed (stored_bits of analysis/weight.h)
   int64_t parameters = 0;       ///< elements of all its parameters, weight, bias and statistics
   int64_t macs = 0;             ///< multiply-accumulates
   double effective_macs = 0;    ///< of them with a weight that is not zero, if zeros were free
@@ -30,9 +30,10 @@ struct Cost {
   int64_t macs = 0;
   double effective_macs = 0;
   int64_t weights = 0, nonzero_weights = 0;
-  int64_t parameters = 0;  ///< elements of all trainable parameters
+  int64_t parameters = 0;  ///< elements of all learned parameters (analysis/weight.h)
   int64_t nonzero_parameters = 0;
-  int64_t bytes = 0;  ///< of all parameters, statistics and constants too, as they are stored in the graph
+  int64_t stored_bytes = 0;  ///< of the learned parameters once they are deployed
+  int64_t bytes = 0;         ///< of all parameters, statistics and constants too, as they are stored in the graph
 
   /// Percent of the weights that are zero.
   double sparsity() const {
@@ -42,9 +43,5 @@ struct Cost {
 
 /// Throws a request error when shapes do not fit.
 Cost cost(const Graph& graph);
-
-/// Distiller's compute summary: Name, Type, Attrs, IFM, IFM volume, OFM, OFM volume, Weights volume, MACs of the layers
-/// with weights.
-Table compute_table(const Cost& cost);
 
 }  // namespace compress::analysis

@@ -13,11 +13,22 @@ using ops::ChannelMap;
 /// Sizes of axes must not be mistaken for broadcasting, so the batch is not 1.
 constexpr int64_t kFlowBatch = 2;
 
-/// Channels of an input: axis 1, and the features of a sequence [batch, time, features].
-ChannelMap input_map(const GraphInput& input, const ops::ValueInfo& info, ops::AtomPool& pool) {
+/// The channel axis of an image: the last when all that reads it turns that axis to the front (NHWC files), else the
+/// first behind the batch.
+size_t image_axis(const Graph& graph, const GraphInput& input, size_t rank) {
+  const auto readers = graph.consumers(input.name);
+  const bool turned = !readers.empty() && std::ranges::all_of(readers, [&](const Node* node) {
+    const auto order = node->attributes.integers("perm", {});
+    return node->op == "Transpose" && order.size() == rank && order[1] == static_cast<int64_t>(rank) - 1;
+  });
+  return turned ? rank - 1 : 1;
+}
+
+/// Channels of an input: those of an image, and time and features of a sequence [batch, time, features].
+ChannelMap input_map(const Graph& graph, const GraphInput& input, const ops::ValueInfo& info, ops::AtomPool& pool) {
   ChannelMap map(info.shape.size());
   for (size_t axis = 1; axis < map.size(); ++axis) {
-    if (axis > 1 && map.size() != 3) break;
+    if (map.size() != 3 && axis != image_axis(graph, input, map.size())) continue;
     map[axis] = pool.fresh(info.shape[axis]);
     for (const Atom atom : map[axis]) pool.block(atom, "input '" + input.name + "' of the network");
   }
@@ -33,7 +44,7 @@ int ChannelGroup::member(const std::string& parameter, int axis) const {
 
 CoupledChannels::CoupledChannels(const Graph& graph) {
   const ops::Infos infos = ops::infer(graph, kFlowBatch);
-  for (const auto& input : graph.inputs) maps_[input.name] = input_map(input, infos.at(input.name), pool_);
+  for (const auto& input : graph.inputs) maps_[input.name] = input_map(graph, input, infos.at(input.name), pool_);
   for (const Parameter& parameter : graph.parameters())
     maps_[parameter.name] = ChannelMap(static_cast<size_t>(parameter.value.dim()));
   for (const Node& node : graph.nodes()) follow(graph, node, infos);
@@ -104,24 +115,6 @@ const ops::ChannelMap& CoupledChannels::map(std::string_view name) const {
   const auto found = maps_.find(name);
   if (found == maps_.end()) throw request_error("the graph has no value or parameter '{}'", name);
   return found->second;
-}
-
-Table groups_table(const CoupledChannels& channels) {
-  Table table({"Group", "Channels", "Blocked by", "Weights (parameter:axis)", "Vectors"});
-  int number = 0;
-  for (const auto& group : channels.groups()) {
-    std::vector<std::string> weights;
-    int vectors = 0;
-    for (const auto& [parameter, axis] : group.members) {
-      if (channels.map(parameter).size() > 1)
-        weights.push_back(parameter + ":" + std::to_string(axis));
-      else
-        ++vectors;
-    }
-    table.row({std::to_string(++number), std::to_string(group.channels.size()), group.blocked, join(weights, " "),
-               std::to_string(vectors)});
-  }
-  return table;
 }
 
 }  // namespace compress::analysis

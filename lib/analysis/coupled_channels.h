@@ -1,6 +1,5 @@
 #pragma once
 
-#include "core/text.h"
 #include "graph/graph.h"
 #include "ops/channels.h"
 
@@ -64,9 +63,5 @@ private:
   std::vector<ChannelGroup> groups_;
   std::map<ops::Atom, ChannelPlace> place_of_root_;
 };
-
-/// One row per group: channels, what blocks it, the axes of weights that it touches, and how many biases, statistics
-/// and the like.
-Table groups_table(const CoupledChannels& channels);
 
 }  // namespace compress::analysis

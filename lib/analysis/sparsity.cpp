@@ -1,5 +1,9 @@
 #include "analysis/sparsity.h"
 
+#include "analysis/weight.h"
+
+#include <set>
+
 namespace compress::analysis {
 
 namespace {
@@ -29,7 +33,7 @@ SparsityRow sparsity(const std::string& name, const at::Tensor& parameter) {
   if (value.dim() == 2) {
     row.columns = row.kernels = zero_rows(value);
     row.rows = zero_rows(value.t());
-  } else if (value.dim() == 4) {
+  } else if (value.dim() > 2) {
     row.filters = zero_rows(value.flatten(1));
     row.kernels = zero_rows(value.reshape({value.size(0) * value.size(1), -1}));
     row.channels = zero_rows(value.transpose(0, 1).flatten(1));
@@ -39,9 +43,13 @@ SparsityRow sparsity(const std::string& name, const at::Tensor& parameter) {
 
 std::vector<SparsityRow> sparsity(const Graph& graph) {
   std::vector<SparsityRow> rows;
-  for (const Parameter& parameter : graph.parameters())
-    if (parameter.trainable && (parameter.value.dim() == 2 || parameter.value.dim() == 4))
-      rows.push_back(sparsity(parameter.name, parameter.value));
+  std::set<const Parameter*> weights;
+  for (const Node& node : graph.nodes()) weights.insert(weight_of(graph, node));
+  for (const Parameter* parameter : learned_parameters(graph)) {
+    const int64_t axes = parameter->value.dim();
+    if (axes == 2 || axes == 4 || (axes > 2 && weights.contains(parameter)))
+      rows.push_back(sparsity(parameter->name, real_value(graph, *parameter)));
+  }
   return rows;
 }
 

@@ -11,7 +11,7 @@
 /// in Distiller.
 namespace compress::analysis {
 
-/// One parameter with 2 or 4 axes.
+/// One weight: a matrix, or a convolution's with any number of spatial axes.
 struct SparsityRow {
   std::string name;
   Shape shape;
@@ -28,7 +28,8 @@ struct SparsityRow {
 
 SparsityRow sparsity(const std::string& name, const at::Tensor& value);
 
-/// A row for each trainable parameter with 2 or 4 axes, in the graph's order.
+/// A row for each learned parameter with 2 or 4 axes, as in Distiller, and for each other weight of a layer with more
+/// than one; in the graph's order. Integers of quantised files count as the real numbers that they stand for.
 std::vector<SparsityRow> sparsity(const Graph& graph);
 
 /// Percent of all elements of the rows that are zero.

@@ -1,5 +1,6 @@
 #include "passes/dead_channels.h"
 
+#include "passes/contraction.h"
 #include "passes/known_values.h"
 #include "passes/linear_layer.h"
 
@@ -36,6 +37,15 @@ public:
       look_at_contents();
     }
     refusal_ = why_no_constants(graph);
+  }
+
+  explicit Reader(const Contraction& sum)
+      : node_(*sum.node), reads_(sum.reads), in_(sum.inputs), out_(sum.outputs),
+        refusal_("they are constant, but it has no bias") {
+    for (size_t c = 0; c < in_.size(); ++c) {
+      channels_of_[in_[c]].push_back(static_cast<int64_t>(c));
+      content_.push_back(sum.zero[c] ? Content::zero : Content::unknown);
+    }
   }
 
   const Node& node() const { return node_; }
@@ -140,12 +150,22 @@ private:
   std::string refusal_;                        ///< why a constant other than zero cannot be taken over
 };
 
+/// A layer whose weight is a matrix or a convolution's, not a product of several.
+bool has_matrix(const Node& node, const CoupledChannels& channels) {
+  if (!is_linear_layer(node)) return false;
+  return node.op != "MatMul" || (channels.map(node.inputs[1]).size() == 2 && channels.map(node.inputs[0]).size() > 1);
+}
+
 class Search {
 public:
   Search(const Graph& graph, const CoupledChannels& channels) : channels_(channels), removed_(channels.pool().size()) {
     const KnownValues known(graph);
-    for (const Node& node : graph.nodes())
-      if (is_linear_layer(node)) readers_.emplace_back(graph, node, channels, known);
+    for (const Node& node : graph.nodes()) {
+      if (has_matrix(node, channels))
+        readers_.emplace_back(graph, node, channels, known);
+      else
+        for (const auto& sum : contractions_of(node, channels, known)) readers_.emplace_back(sum);
+    }
     for (size_t r = 0; r < readers_.size(); ++r)
       for (const auto& [root, indices] : readers_[r].classes())
         if (channels.pool().blocked(root).empty()) readers_of_[root].push_back(r);

@@ -6,6 +6,10 @@
 #include <string>
 #include <string_view>
 
+namespace compress::ops {
+class Infos;
+}
+
 namespace compress::passes {
 
 /// What is known of every value of a network without knowing its input: the network run once, in eval mode on a batch
@@ -21,7 +25,7 @@ public:
   const at::Tensor& at(std::string_view name) const;
 
 private:
-  void run(const Node& node);
+  void run(const Node& node, const ops::Infos& infos);
 
   std::map<std::string, at::Tensor, std::less<>> values_;
 };

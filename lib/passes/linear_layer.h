@@ -2,8 +2,8 @@
 
 #include "graph/graph.h"
 
-/// What the operators that sum over input channels (Conv, ConvBatchNormalization, Gemm, MatMul) have in common for
-/// thinning.
+/// What the operators that sum over input channels (Conv, ConvTranspose, ConvBatchNormalization, Gemm, MatMul) have in
+/// common for thinning.
 namespace compress::passes {
 
 /// A node that computes W x plus something that does not depend on x. `weight` is an input of it.

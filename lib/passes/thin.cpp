@@ -39,6 +39,7 @@ std::vector<Layer> layers_of(const Graph& graph) {
     const Parameter* weight = analysis::weight_of(graph, node);
     if (!weight || !op.weight_axis) continue;
     const int axis = op.weight_axis(node);
+    if (axis >= weight->value.dim()) continue;  // a product with a list has no output channels
     layers.push_back({node.name, weight->name, axis, weight->value.size(axis)});
   }
   return layers;
@@ -91,6 +92,9 @@ public:
     const CoupledChannels channels(graph);
     const DeadChannels dead = find_dead_channels(graph, channels);
     for (const auto& note : dead.notes) log::info("[thin] {}", note);
+    if (!dead.notes.empty() && batch_norm_ == BatchNorm::exact)
+      log::info("[thin] 'batch_norm: drop' removes the constant ones behind zero filters too, with the bias, gamma and "
+                "beta that make their constant; that changes the function, so train on after it");
     report_blocked(graph, channels, dead);
     if (dead.classes == 0) {
       log::warning("[thin] nothing was removed: no channel is constant or unread");
@@ -137,7 +141,7 @@ private:
       }
       if (staying > 0)
         log::info("[thin] {}: {} zero filters stay: {}", layer.node, staying,
-                  why.empty() ? "other layers still read them" : why);
+                  why.empty() ? "other layers make the same channels, or read the constant they leave" : why);
     }
   }
 

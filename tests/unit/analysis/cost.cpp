@@ -1,6 +1,9 @@
 #include "analysis/cost.h"
 
+#include "analysis/sparsity.h"
 #include "graph/text_form.h"
+
+#include <ATen/core/Tensor.h>
 
 #include <catch2/catch.hpp>
 
@@ -58,9 +61,29 @@ b = Gemm(a, %w) transB=1
   REQUIRE(cost.macs == 32);
 }
 
-TEST_CASE("cost: the compute table has the layers with weights") {
-  const auto rows = analysis::compute_table(analysis::cost(small())).rows();
-  REQUIRE(rows.size() == 2);
-  REQUIRE(rows[0] ==
-          std::vector<std::string>{"a", "Conv", "k=(3, 3)", "1x3x8x8", "192", "1x4x8x8", "256", "108", "6,912"});
+TEST_CASE("cost: integers of a quantised file are the weights that they stand for") {
+  Graph graph = parse_graph(R"(graph qdq(x: float[N,4]) -> (a)
+parameter w: int8[3,4] fixed
+parameter w.scale: float[1] fixed
+parameter w.zero: int8[1] fixed
+parameter b: int32[3] fixed
+parameter b.scale: float[1] fixed
+w.q = DequantizeLinear(%w, %w.scale, %w.zero)
+b.q = DequantizeLinear(%b, %b.scale)
+a = Gemm(x, w.q, b.q) transB=1
+)");
+  graph.writable("w.scale").fill_(0.5);
+  graph.writable("w.zero").fill_(3);
+  graph.writable("w").fill_(3).select(0, 1).fill_(5);
+  const auto cost = analysis::cost(graph);
+  REQUIRE(cost.weights == 12);
+  REQUIRE(cost.nonzero_weights == 4);
+  REQUIRE(cost.parameters == 15);
+  REQUIRE(cost.stored_bytes == 12 + 3 * 4);
+  REQUIRE(cost.nodes.back().weight_bytes == 12);
+  REQUIRE(cost.nodes.back().parameters == 15);
+  const auto rows = analysis::sparsity(graph);
+  REQUIRE(rows.size() == 1);
+  REQUIRE(rows[0].elements == Approx(100 * 8.0 / 12));
+  REQUIRE(rows[0].mean == Approx(4 * 1.0 / 12));
 }

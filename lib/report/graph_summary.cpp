@@ -1,0 +1,49 @@
+#include "core/text.h"
+#include "report/dot.h"
+#include "report/summary.h"
+
+namespace compress::report {
+
+namespace {
+
+using nlohmann::json;
+
+/// "layer1" and "layer1.0".
+constexpr int kDepth = 2;
+
+json drawing_json(const Drawing& drawing) {
+  auto nodes = json::array(), edges = json::array();
+  for (const auto& drawn : drawing.nodes())
+    nodes.push_back({{"name", drawn.node->name},
+                     {"type", drawn.node->op},
+                     {"class", drawn.kind.name},
+                     {"output", drawn.cost->output},
+                     {"macs", drawn.cost->macs},
+                     {"share", drawn.share},
+                     {"weights", drawn.cost->weights},
+                     {"weight_bytes", drawn.cost->weight_bytes}});
+  for (const auto& edge : drawing.edges())
+    edges.push_back({{"from", edge.from},
+                     {"to", edge.to},
+                     {"to_output", edge.to_output},
+                     {"value", edge.value},
+                     {"shape", edge.shape}});
+  return {{"name", drawing.graph().name}, {"total_macs", drawing.cost().macs}, {"nodes", nodes}, {"edges", edges}};
+}
+
+SummaryForms make_drawing(const Graph& graph, std::optional<int> depth) {
+  const Drawing drawing(graph);
+  const auto dot = dot_text(drawing, depth.value_or(kDepth));
+  return {.text = dot, .json = drawing_json(drawing), .dot = dot};
+}
+
+}  // namespace
+
+extern const Summary graph_summary;
+const Summary graph_summary{.name = "graph",
+                            .doc = "a drawing of the network with the cost of each node, through Graphviz",
+                            .files = {".svg", ".png", ".pdf", ".dot", ".gv", ".json"},
+                            .has_depth = true,
+                            .make = make_drawing};
+
+}  // namespace compress::report
