@@ -1,7 +1,8 @@
 """The peers of benchmarks/step.cpp: PyTorch's training step (eager) and ONNX Runtime's evaluation.
 
-    peers.py train channels_last|contiguous BATCH REPEATS
+    peers.py train NETWORK channels_last|contiguous BATCH REPEATS      NETWORK: a function of networks.py
     peers.py eval MODEL.onnx BATCH REPEATS
+    peers.py export NETWORK MODEL.onnx                                 the network of the evaluation, by PyTorch's exporter
 
 Prints one line of JSON as step.cpp does: seconds per step, and the largest resident memory in bytes.
 """
@@ -25,56 +26,22 @@ def print_timings(repeats, step):
     print(json.dumps({"seconds": seconds, "peak_bytes": peak}))
 
 
-def resnet20():
-    """ResNet-20 for CIFAR-10 with option-A shortcuts, as a careful user writes it (activations in place)."""
-    from torch import nn
-    from torch.nn import functional as F
+def network(name):
+    import networks
+    import torch
 
-    class Block(nn.Module):
-        def __init__(self, inputs, outputs, stride):
-            super().__init__()
-            self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
-            self.bn1 = nn.BatchNorm2d(outputs)
-            self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
-            self.bn2 = nn.BatchNorm2d(outputs)
-            self.stride, self.padding = stride, (outputs - inputs) // 2
-
-        def forward(self, x):
-            y = F.relu(self.bn1(self.conv1(x)), inplace=True)
-            y = self.bn2(self.conv2(y))
-            if self.stride != 1:
-                x = F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, self.padding, self.padding))
-            y += x
-            return F.relu(y, inplace=True)
-
-    class ResNet(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.conv1 = nn.Conv2d(3, 16, 3, 1, 1, bias=False)
-            self.bn1 = nn.BatchNorm2d(16)
-            blocks, inputs = [], 16
-            for outputs in (16, 32, 64):
-                for i in range(3):
-                    blocks.append(Block(inputs, outputs, 2 if i == 0 and outputs > 16 else 1))
-                    inputs = outputs
-            self.blocks = nn.Sequential(*blocks)
-            self.fc = nn.Linear(64, 10)
-
-        def forward(self, x):
-            x = F.relu(self.bn1(self.conv1(x)), inplace=True)
-            return self.fc(self.blocks(x).mean((2, 3)))
-
-    return ResNet()
+    torch.manual_seed(1)
+    return getattr(networks, name)()
 
 
-def train(memory_format, batch, repeats):
+def train(name, memory_format, batch, repeats):
     import torch
 
     memory_format = getattr(torch, f"{memory_format}_format" if memory_format == "contiguous" else memory_format)
-    torch.manual_seed(1)
-    model = resnet20().to(memory_format=memory_format)
-    images = torch.randn(batch, 3, 32, 32).contiguous(memory_format=memory_format)
-    labels = torch.randint(10, (batch,))
+    model, shape = network(name)
+    model = model.to(memory_format=memory_format)
+    images = torch.randn(int(batch), *shape).contiguous(memory_format=memory_format)
+    labels = torch.randint(model.fc.out_features, (int(batch),))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
 
     def step():
@@ -82,7 +49,7 @@ def train(memory_format, batch, repeats):
         torch.nn.functional.cross_entropy(model(images), labels).backward()
         optimizer.step()
 
-    print_timings(repeats, step)
+    print_timings(int(repeats), step)
 
 
 def evaluate(model, batch, repeats):
@@ -90,12 +57,27 @@ def evaluate(model, batch, repeats):
     import onnxruntime
 
     session = onnxruntime.InferenceSession(model)
-    name = session.get_inputs()[0].name
-    images = numpy.random.default_rng(1).standard_normal((batch, 3, 32, 32)).astype(numpy.float32)
-    print_timings(repeats, lambda: session.run(None, {name: images}))
+    value = session.get_inputs()[0]
+    images = numpy.random.default_rng(1).standard_normal([int(batch), *value.shape[1:]]).astype(numpy.float32)
+    print_timings(int(repeats), lambda: session.run(None, {value.name: images}))
+
+
+def export(name, path):
+    import torch
+
+    model, shape = network(name)
+    for module in model.modules():  # statistics that have seen data, so that values stay of ordinary size
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = None
+    with torch.no_grad():
+        model(torch.randn(8, *shape))
+    image = torch.randn(1, *shape)
+    torch.onnx.export(model.eval(), (image,), path, dynamo=False, opset_version=17, input_names=["input"], output_names=["output"],
+                      dynamic_axes={"input": {0: "N"}, "output": {0: "N"}})
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 5 or sys.argv[1] not in ("train", "eval"):
+    commands = {"train": train, "eval": evaluate, "export": export}
+    if len(sys.argv) < 2 or sys.argv[1] not in commands:
         sys.exit(__doc__)
-    {"train": train, "eval": evaluate}[sys.argv[1]](sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    commands[sys.argv[1]](*sys.argv[2:])

@@ -1,7 +1,7 @@
 // One training step or one evaluation of a network, timed: benchmarks/run.py runs this and the peers in turn.
 //
-//   step train MODEL BATCH REPEATS      MODEL: a zoo name or an ONNX file, input N x 3 x 32 x 32, 10 classes
-//   step eval MODEL BATCH REPEATS
+//   step train MODEL BATCH REPEATS      MODEL: a zoo name or an ONNX file with one image as input; for train, logits as
+//   output step eval MODEL BATCH REPEATS
 //
 // Prints one line of JSON: seconds per step, and the largest resident memory in bytes.
 
@@ -42,8 +42,15 @@ void print_timings(int repeats, const std::function<void()>& step) {
   fmt::print("{{\"seconds\": [{}], \"peak_bytes\": {}}}\n", seconds, usage.ru_maxrss * 1024);
 }
 
+at::Tensor random_images(const Graph& graph, int64_t batch) {
+  auto shape = graph.inputs.at(0).shape;
+  shape[0] = batch;
+  return at::randn(shape);
+}
+
 void time_training(Graph& graph, const at::Tensor& images, int repeats) {
-  const auto labels = at::randint(10, {images.size(0)}, at::kLong);
+  const auto classes = ops::infer(graph).at(graph.outputs.at(0).value).shape.back();
+  const auto labels = at::randint(classes, {images.size(0)}, at::kLong);
   exec::prepare_parameters(graph, at::kCPU);
   const auto optimizer = train::make_optimizer(parse_yaml("{class: SGD, lr: 0.1, momentum: 0.9}", "benchmark"));
   optimizer->bind(graph);
@@ -69,7 +76,7 @@ int main(int count, char** words) {
   }
   try {
     auto graph = models::open_model(words[2], /*seed=*/1);
-    const auto images = at::randn({std::stol(words[3]), 3, 32, 32});
+    const auto images = random_images(graph, std::stol(words[3]));
     const int repeats = std::stoi(words[4]);
     if (std::string(words[1]) == "train")
       time_training(graph, images, repeats);

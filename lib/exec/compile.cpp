@@ -125,7 +125,16 @@ private:
       const int slot = new_slot(group.last().output(k));
       if (k == 0) step.first_output = slot;
     }
+    if (std::ranges::find(options_.frozen, group.first->name) != options_.frozen.end())
+      step.kernel = as_in_evaluation(std::move(step.kernel));
     program_.steps.push_back(std::move(step));
+  }
+
+  static ops::Kernel as_in_evaluation(ops::Kernel kernel) {
+    return [kernel = std::move(kernel)](ops::Call& call) {
+      call.mode = Mode::eval;
+      kernel(call);
+    };
   }
 
   FusedKernel make_kernel(const Group& group) {

@@ -1,12 +1,15 @@
 #include "exec/convolution.h"
 
 #include "exec/memory_format.h"
+#include "exec/packed_weight.h"
 #include "exec/pointwise.h"
 #include "ops/attributes.h"
 
 #include <ATen/core/Tensor.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/grad_mode.h>
+
+#include <memory>
 
 namespace compress::exec {
 
@@ -27,39 +30,30 @@ using Pointwise = at::Tensor(const at::Tensor& x,
                              std::string_view activation,
                              Scalars scalars,
                              Word algorithm);
-using Binary = at::Tensor(const at::Tensor& x,
-                          const at::Tensor& other,
-                          const at::Tensor& weight,
-                          const Bias& bias,
-                          Sizes padding,
-                          Sizes stride,
-                          Sizes dilation,
-                          int64_t groups,
-                          std::string_view operation,
-                          std::optional<at::Scalar> alpha,
-                          Word activation,
-                          Scalars scalars,
-                          Word algorithm);
-using BinaryInPlace = at::Tensor&(at::Tensor& other,
-                                  const at::Tensor& x,
-                                  const at::Tensor& weight,
-                                  const Bias& bias,
-                                  Sizes padding,
-                                  Sizes stride,
-                                  Sizes dilation,
-                                  int64_t groups,
-                                  std::string_view operation,
-                                  std::optional<at::Scalar> alpha,
-                                  Word activation,
-                                  Scalars scalars,
-                                  Word algorithm);
+/// With an operation on a second value in front of the activation.
+template <class Result, class First, class Second>
+using WithOperand = Result(First,
+                           Second,
+                           const at::Tensor& weight,
+                           const Bias& bias,
+                           Sizes padding,
+                           Sizes stride,
+                           Sizes dilation,
+                           int64_t groups,
+                           std::string_view operation,
+                           std::optional<at::Scalar> alpha,
+                           Word activation,
+                           Scalars scalars,
+                           Word algorithm);
+using Binary = WithOperand<at::Tensor, const at::Tensor&, const at::Tensor&>;    // x, other
+using BinaryInPlace = WithOperand<at::Tensor&, at::Tensor&, const at::Tensor&>;  // other, x
 
 struct ConvolutionOperators {
   c10::TypedOperatorHandle<Pointwise> plain = pointwise::find<Pointwise>("mkldnn::_convolution_pointwise", "");
   c10::TypedOperatorHandle<Binary> add = pointwise::find<Binary>("mkldnn::_convolution_pointwise", "binary");
   c10::TypedOperatorHandle<BinaryInPlace> add_to =
       pointwise::find<BinaryInPlace>("mkldnn::_convolution_pointwise_", "binary");
-  c10::OperatorHandle reorder = pointwise::find("mkldnn::_reorder_convolution_weight");
+  c10::OperatorHandle reorder = pointwise::find("mkldnn::_reorder_convolution_weight");  ///< PackedWeight's
 };
 
 const ConvolutionOperators* convolution_operators() {
@@ -79,40 +73,29 @@ public:
     const auto weights = folded_weights(group, constants);
     window_ = window_of(*group.first, weights.weight);
     groups_ = group.first->attributes.integer("group", 1);
-    weight_ = pack(weights.weight.detach());
+    weight_ = std::make_shared<PackedWeight>(weights.weight, window_, groups_);
     if (weights.bias.defined()) bias_ = weights.bias.detach().clone();
   }
 
   at::Tensor plain(const at::Tensor& x) const {
-    return convolution_operators()->plain.call(x, weight_, bias_, window_.begin, window_.strides, window_.dilations,
-                                               groups_, activation_.name(), activation_.scalars(),
+    return convolution_operators()->plain.call(x, weight_->for_input(x.sizes()), bias_, window_.begin, window_.strides,
+                                               window_.dilations, groups_, activation_.name(), activation_.scalars(),
                                                activation_.algorithm());
   }
   at::Tensor add(const at::Tensor& x, const at::Tensor& other) const {
     return convolution_operators()->add.call(
-        x, other, weight_, bias_, window_.begin, window_.strides, window_.dilations, groups_, "add", at::Scalar(1),
-        activation_.behind_addition(), activation_.scalars(), activation_.algorithm());
+        x, other, weight_->for_input(x.sizes()), bias_, window_.begin, window_.strides, window_.dilations, groups_,
+        "add", at::Scalar(1), activation_.behind_addition(), activation_.scalars(), activation_.algorithm());
   }
   /// The sum takes the place of `other`.
   void add_to(at::Tensor& other, const at::Tensor& x) const {
-    convolution_operators()->add_to.call(other, x, weight_, bias_, window_.begin, window_.strides, window_.dilations,
-                                         groups_, "add", at::Scalar(1), activation_.behind_addition(),
-                                         activation_.scalars(), activation_.algorithm());
+    convolution_operators()->add_to.call(other, x, weight_->for_input(x.sizes()), bias_, window_.begin, window_.strides,
+                                         window_.dilations, groups_, "add", at::Scalar(1),
+                                         activation_.behind_addition(), activation_.scalars(), activation_.algorithm());
   }
 
 private:
-  at::Tensor pack(const at::Tensor& weight) const {
-    torch::jit::Stack stack{weight.contiguous(at::MemoryFormat::ChannelsLast),
-                            window_.begin,
-                            window_.strides,
-                            window_.dilations,
-                            groups_,
-                            c10::IValue()};
-    convolution_operators()->reorder.callBoxed(stack);
-    return stack.front().toTensor();
-  }
-
-  at::Tensor weight_;
+  std::shared_ptr<PackedWeight> weight_;
   Bias bias_;
   ops::Window window_;
   int64_t groups_ = 1;

@@ -25,6 +25,8 @@ struct PlanOptions {
   /// Evaluation only: fold batch-norm, fuse activation and add, prepack weights, run the batch in slices that stay in
   /// cache.
   bool optimize = true;
+  /// Training only: nodes that run as in evaluation, with gradients (batch-norm whose statistics stay).
+  std::vector<std::string> frozen = {};
 };
 
 /// A graph compiled to a list of kernel calls over numbered slots; running it looks nothing up by name.

@@ -31,6 +31,18 @@ bool names_batch_axis(const Node& node, int64_t rank) {
   return false;
 }
 
+/// Operators that take the first axis along when they name none, or count positions through the whole batch.
+bool mixes_by_default(const Node& node, const std::function<bool(std::string_view)>& is_constant) {
+  constexpr std::string_view kAlongFirstAxis[] = {"Gather", "GatherElements", "ScatterElements"};
+  constexpr std::string_view kThroughAll[] = {"EyeLike",           "GatherND",  "MaxUnpool",
+                                              "NonMaxSuppression", "ScatterND", "Trilu"};
+  const auto among = [&](const auto& names) { return std::ranges::find(names, node.op) != std::end(names); };
+  if (node.op == "MaxPool") return node.outputs > 1;
+  if (node.op == "MeanVarianceNormalization") return !node.attributes.has("axes");
+  if (among(kThroughAll)) return true;
+  return among(kAlongFirstAxis) && !node.attributes.has("axis") && !is_constant(node.inputs[0]);
+}
+
 int64_t bytes_of_sample(const ops::ValueInfo& info) {
   int64_t bytes = static_cast<int64_t>(c10::elementSize(info.type));
   for (size_t i = 1; i < info.shape.size(); ++i) bytes *= info.shape[i];
@@ -67,6 +79,7 @@ slice_size(const Graph& graph, const ops::Infos& infos, const std::function<bool
   int64_t largest = 1;
   for (const Node& node : graph.nodes()) {
     if (is_constant(node.output())) continue;
+    if (mixes_by_default(node, is_constant)) return 0;
     int64_t bytes = 0;
     for (const auto& input : node.inputs) {
       if (input.empty() || is_constant(input)) continue;

@@ -32,7 +32,8 @@ TEST_CASE("fuse: convolution and batch-norm become one step", "[exec]") {
 
 TEST_CASE("fuse: every activation that LibTorch knows melts into the convolution", "[exec]") {
   for (const std::string activation :
-       {"Relu(bn)", "Clip(bn) min=0 max=6", "LeakyRelu(bn) alpha=0.2", "Sigmoid(bn)", "Tanh(bn)", "HardSwish(bn)"}) {
+       {"Relu(bn)", "Clip(bn) min=0 max=6", "LeakyRelu(bn) alpha=0.2", "Sigmoid(bn)", "Tanh(bn)", "HardSwish(bn)",
+        "Gelu(bn)", "Gelu(bn) approximate=\"tanh\"", "Swish(bn)"}) {
     INFO(activation);
     require_fused(behind_convolution(batch_norm("bn", "conv") + "act = " + activation + "\n", "act"), 1);
   }

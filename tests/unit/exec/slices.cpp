@@ -65,6 +65,13 @@ TEST_CASE("slices: what mixes the samples of a batch runs whole", "[exec]") {
     REQUIRE(slice_of(parse_graph(head + node + "\n")) == 0);
   }
   REQUIRE(slice_of(parse_graph(head + "y = Softmax(x) axis=1\n")) > 0);
+  const std::string images = "graph g(x: float[N,2,4,4]) -> (y = y)\n";
+  for (const std::string node :
+       {"y = MeanVarianceNormalization(x)", "m, m:1 = MaxPool(x) kernel_shape=[2,2]\ny = Relu(m)"}) {
+    INFO(node);
+    REQUIRE(slice_of(parse_graph(images + node + "\n")) == 0);
+  }
+  REQUIRE(slice_of(parse_graph(images + "y = MeanVarianceNormalization(x) axes=[2,3]\n")) > 0);
 }
 
 TEST_CASE("slices: inputs without a batch run whole", "[exec]") {
