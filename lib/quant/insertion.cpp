@@ -106,6 +106,7 @@ private:
     if (input < 0 || !node.has_input(input)) return;
     const auto* parameter = graph_.find_parameter(node.inputs[input]);
     if (parameter == nullptr) return;
+    if (axis >= parameter->value.dim()) axis = -1;  // a product with a list has no output channels
     const auto name = parameter->name + kSuffix;
     if (graph_.find_node(name) == nullptr) {
       const auto range = ops::value_range(parameter->value, axis);

@@ -127,6 +127,30 @@ class BadRecipe(Case):
     def test_a_model_input_that_does_not_exist(self):
         self.says(self.replaced('"lenet5"', '"lenet5", inputs: {imput: image}'), "the model has no input 'imput'", "did you mean 'input'?")
 
+    def training(self, setting):
+        return self.replaced('seed: 3', 'seed: 3, ' + setting)
+
+    def test_settings_of_training(self):
+        self.says(self.training('clip_norm: 0'), "'clip_norm' must be a number above 0")
+        self.says(self.training('clip_norm: 1, clip_value: 1'), "'clip_norm' and 'clip_value' exclude each other")
+        self.says(self.training('precision: half'), "'precision' must be one of float32, bfloat16 or float16")
+        self.says(self.training('precision: float16'), "precision 'float16' needs a CUDA device")
+        self.says(self.training('ema: {decay: 1}'), "'decay' must be a number in [0, 1)")
+        self.says(self.training('freeze: [conv1.wieght]'), "freeze: 'conv1.wieght' matches no trainable parameter", "did you mean 'conv1.weight'?")
+        self.says(self.training("freeze: ['*']"), 'every trainable parameter', 'is frozen')
+        self.says(self.training('accumulate: 0'), "'accumulate' must be an integer")
+
+    def test_schedules_of_learning_rates(self):
+        def schedule(entry):
+            return GOOD.replace('policies:', f'lr_schedulers:\n  rates: {entry}\npolicies:\n  - {{lr_scheduler: {{instance_name: rates}}, epochs: [0]}}', 1)
+        self.says(schedule('{class: MultiStepMultiGammaLR, milestones: [1], gammas: [1, 2]}'), "1 'milestones', but 2 'gammas'")
+        self.says(schedule('{class: StepLR, step_size: 1, warmup: {epochs: 1, iterations: 1}}'), "'epochs' or 'iterations', not both")
+        self.says(schedule('{class: ReduceLROnPlateau, metric: top2}'), "no metric 'top2' to follow", command='run')
+        self.says(schedule('{class: ReduceLROnPlateau}').replace('synthetic_mnist}', 'synthetic_mnist, validation_split: 0}'), 'no validation split', command='run')
+
+    def test_weights_that_are_no_weights(self):
+        self.says(self.replaced('"lenet5"', f'"lenet5", weights: "{self.folder}"'), 'holds no checkpoint to take the weights from')
+
     def test_a_metric_that_the_task_does_not_have(self):
         self.says(GOOD + 'checks: {drop_at_most: {top2: 1}}\n', "there is no metric 'top2'", 'top1', command='run')
 

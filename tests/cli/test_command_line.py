@@ -7,7 +7,7 @@ sys.path.insert(0, str(__import__('pathlib').Path(__file__).resolve().parents[1]
 from support.binary import Case, compress  # noqa: E402
 
 COMMANDS = 'apply check eval explain export list run summary'.split()
-KINDS = 'models datasets operators passes pruners regularizers quantizers distillers optimizers lr_schedulers tasks'.split()
+KINDS = 'models datasets operators passes pruners regularizers quantizers distillers optimizers lr_schedulers tasks sections'.split()
 
 
 class CommandLine(Case):
@@ -27,6 +27,37 @@ class CommandLine(Case):
 
     def test_an_unknown_flag_points_to_the_help(self):
         self.fails(2, '--bits', "see 'compress eval --help'", args=('eval', 'lenet5', '--data', 'synthetic_mnist', '--bits', '3'))
+
+    def test_two_values_behind_one_set(self):
+        self.fails(2, "'training.seed=2' is not expected here", 'each value has its own --set: --set a=1 --set b=2',
+                   args=('run', 'recipe.yaml', '--set', 'training.epochs=1', 'training.seed=2'))
+
+    def error_json(self, status, *args):
+        """With --json an error is one line of JSON on stderr."""
+        done = self.fails(status, args=(*args, '--json'))
+        self.assertEqual(done.stderr.count('\n'), 1, done.stderr)
+        error = json.loads(done.stderr)['error']
+        self.assertEqual(error['exit_code'], status)
+        return error
+
+    def test_errors_are_json_when_json_is_asked_for(self):
+        error = self.error_json(2, 'explain', 'AutomaticGradualPruner')
+        self.assertEqual(error['message'], "nothing is called 'AutomaticGradualPruner'")
+        self.assertEqual(error['hints'], ["did you mean 'AutomatedGradualPruner'?", "see 'compress list --help'"])
+        self.assertEqual(error['others'], [])
+        self.assertNotIn('where', error)
+
+    def test_json_errors_say_where_and_hold_all_problems(self):
+        recipe = self.write('recipe.yaml', 'training: {epoch: 3, seed: x}\nmodell: {arch: lenet5}\n')
+        error = self.error_json(2, 'check', recipe)
+        places = [error['where'], *(other['where'] for other in error['others'])]
+        self.assertEqual([(place['line'], place['column']) for place in places], [(1, 12), (1, 28), (2, 1)])
+        self.assertEqual(error['where']['file'], str(recipe))
+        self.assertEqual(error['hints'], ["did you mean 'epochs'?"])
+
+    def test_json_errors_of_the_command_line_itself(self):
+        self.assertIn('--bits', self.error_json(2, 'eval', 'lenet5', '--data', 'synthetic_mnist', '--bits', '3')['message'])
+        self.assertEqual(self.error_json(2, 'sumary')['hints'], ["did you mean 'summary'?"])
 
     def test_no_command_is_an_error(self):
         self.fails(2, 'error:', args=())
@@ -48,6 +79,17 @@ class CommandLine(Case):
         self.assertIn('final_sparsity', schema['properties'])
         self.assertIn('weights', schema['required'])
 
+    def test_explain_shows_what_every_schedule_takes_and_the_sections_of_a_recipe(self):
+        text = self.run_ok('explain', 'StepLR').stdout
+        for argument in ('step_size', 'interval', 'warmup'):
+            self.assertIn(argument, text)
+        names = [argument['name'] for argument in self.run_json('explain', 'training')['arguments']]
+        for setting in ('accumulate', 'clip_norm', 'clip_value', 'ema', 'freeze', 'precision', 'num_best_scores'):
+            self.assertIn(setting, names)
+
+    def test_apply_of_an_unknown_pass(self):
+        self.fails(2, "unknown pass 'nope'", "see 'compress list passes'", args=('apply', 'lenet5', '--pass', 'nope', '--output', self.folder / 'a.onnx'))
+
     def test_explain_of_an_unknown_class(self):
         self.fails(2, "did you mean 'AutomatedGradualPruner'?", args=('explain', 'AutomaticGradualPruner'))
 
@@ -56,7 +98,7 @@ class CommandLine(Case):
         self.assertEqual([row['MACs'] for row in compute['rows'] if row['MACs']], [352800, 240000, 48000, 10080, 840])
         resnet = self.run_json('summary', 'resnet20_cifar', '--what', 'compute')
         self.assertEqual(resnet['total_macs'], 40813184)
-        for what in ('sparsity', 'model', 'groups'):
+        for what in ('sparsity', 'model', 'modules', 'groups', 'graph'):
             self.assertTrue(self.run_ok('summary', 'resnet20_cifar', '--what', what).stdout)
 
     def test_summary_of_an_unknown_kind(self):
@@ -65,6 +107,16 @@ class CommandLine(Case):
     def test_summary_into_a_file(self):
         self.run_ok('summary', 'lenet5', '--what', 'sparsity', '--output', self.folder / 'sparsity.csv')
         self.assertIn('conv1.weight', (self.folder / 'sparsity.csv').read_text())
+
+    def test_drawings(self):
+        for ending, start in (('.svg', b'<?xml'), ('.png', b'\x89PNG'), ('.pdf', b'%PDF'), ('.dot', b'digraph')):
+            path = self.folder / ('lenet5' + ending)
+            self.run_ok('summary', 'lenet5', '--what', 'graph', '--output', path)
+            self.assertTrue(path.read_bytes().startswith(start), ending)
+
+    def test_summary_into_a_file_of_the_wrong_kind(self):
+        self.fails(2, "the compute summary cannot be written to 'x.pdf'", '.txt, .csv or .json', args=('summary', 'lenet5', '-o', 'x.pdf'))
+        self.fails(2, 'has no depth', 'graph or modules', args=('summary', 'lenet5', '--depth', '1'))
 
     def test_model_arguments(self):
         self.assertIn('fc2.weight: float[7,500]', self.run_ok('summary', 'lenet5?classes=7', '--what', 'model').stdout)
@@ -75,6 +127,23 @@ class CommandLine(Case):
         self.assertEqual(result['samples'], 100)
         for key in ('top1', 'top5', 'loss', 'images_per_second'):
             self.assertIn(key, result)
+
+    def test_eval_writes_and_shows_a_confusion_matrix(self):
+        path = self.folder / 'confusion.csv'
+        args = ('eval', 'lenet5', '--data', 'synthetic_mnist', '--limit', '100', '--confusion', path)
+        text = self.run_ok(*args).stdout
+        rows = [line.split(',') for line in path.read_text().splitlines()]
+        self.assertEqual(len(rows), 11)
+        self.assertIn('label', text)
+        result = self.run_json(*args)
+        counts = [[int(cell) for cell in row[1:]] for row in rows[1:]]
+        self.assertEqual(counts, result['confusion_matrix'])
+        self.assertEqual(sum(map(sum, counts)), 100)
+        self.assertEqual(sum(counts[i][i] for i in range(10)), result['top1'])
+
+    def test_a_confusion_matrix_of_anything_but_classes(self):
+        self.fails(2, '--confusion', "'regression'", args=('eval', 'lenet5', '--data', 'synthetic_regression', '--confusion', self.folder / 'a.csv'))
+        self.fails(2, 'there is no folder', args=('eval', 'lenet5', '--data', 'synthetic_mnist', '--confusion', self.folder / 'no/a.csv'))
 
     def test_eval_with_a_model_that_does_not_fit_the_data(self):
         self.fails(2, '3', '28', args=('eval', 'resnet20_cifar', '--data', 'synthetic_mnist'))

@@ -1,4 +1,4 @@
-"""thinned_agrees.py PRUNE_ONNX: networks that PyTorch's exporters made (two inputs, a U-Net with Concat, shape arithmetic), pruned, thinned,
+"""thinned_agrees.py PRUNE_ONNX: networks that PyTorch's exporters made (two inputs, a U-Net with Concat, attention, recurrent layers), pruned, thinned,
 exported: ONNX Runtime computes the same with the thinned file as with the masked one.
 
 PRUNE_ONNX is the program built from tests/support/prune_onnx.cpp.
@@ -13,6 +13,7 @@ import numpy
 import onnxruntime
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+KINDS = ('two_inputs', 'unet', 'shuffle', 'upnet', 'mobile', 'dense', 'nhwc', 'encoder', 'translator', 'tagger', 'classifier', 'bidirectional')
 TOLERANCE = 1e-5  # relative to max(1, max|y|)
 
 
@@ -42,7 +43,7 @@ def main(program):
     with tempfile.TemporaryDirectory(prefix='compress-thinned-') as name:
         folder = pathlib.Path(name)
         subprocess.run([sys.executable, str(ROOT / 'support/make_onnx.py'), name], check=True, capture_output=True)
-        models = sorted(m for kind in ('two_inputs', 'unet') for m in folder.glob(f'{kind}_*.onnx'))
+        models = sorted(m for kind in KINDS for m in folder.glob(f'{kind}_*.onnx'))
         problems = [problem for model in models if (problem := check(program, model, folder))]
     print('\n'.join(problems) or f'{len(models)} networks: thinned = masked in ONNX Runtime')
     return 1 if problems or not models else 0

@@ -69,8 +69,8 @@ class Run(Case):
         rows = [(self.folder / run / 'metrics.jsonl').read_text() for run in (a, b)]
         self.assertEqual(*rows)
 
-    def start(self, out):
-        return subprocess.Popen([COMPRESS, 'run', str(self.recipe), '--out', str(self.folder / out)],
+    def start(self, out, *args):
+        return subprocess.Popen([COMPRESS, 'run', str(self.recipe), '--out', str(self.folder / out), *args],
                                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
     def wait_for_epoch(self, out, epochs, process):
@@ -120,6 +120,80 @@ class Run(Case):
         self.assertEqual(process.returncode, 130, errors)
         self.assertIn(f"compress run --resume {self.folder / 'a'}", errors)
         self.run_json('run', '--resume', self.folder / 'a')
+
+    def test_sigterm_is_answered_like_ctrl_c(self):
+        process = self.start('a')
+        self.wait_for_epoch('a', 1, process)
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate()
+        self.assertEqual(process.returncode, 130, errors)
+        self.assertIn(f"compress run --resume {self.folder / 'a'}", errors)
+        self.run_json('run', '--resume', self.folder / 'a')
+
+    def test_everything_that_training_keeps_resumes_with_the_same_bits(self):
+        settings = ('training.ema={decay: 0.9}', 'training.accumulate=2', 'training.clip_norm=0.5', 'training.optimizer={class: AdamW, lr: 0.002}',
+                    'lr_schedulers.cosine={class: ReduceLROnPlateau, patience: 0, threshold: 0.5}', 'training.num_best_scores=2')
+        flags = [part for setting in settings for part in ('--set', setting)]
+        whole = self.run_recipe('whole', *flags)
+        self.assertEqual(len(whole['best_epochs']), 1, 'epochs 0 to 2 still prune')
+        process = self.start('killed', *flags)
+        self.wait_for_epoch('killed', 2, process)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        self.run_json('run', '--resume', self.folder / 'killed')
+        self.assert_same_result('whole', 'killed')
+
+    PLAIN = """
+        name: plain
+        model: {arch: lenet5}
+        data: {name: synthetic_mnist, batch_size: 32, limits: {train: 320, validation: 64, test: 128}}
+        training: {epochs: 3, seed: 7, optimizer: {class: SGD, lr: 0.02, momentum: 0.9}}
+    """
+
+    def plain(self, out, *args):
+        return self.run_json('run', self.write('plain.yaml', self.PLAIN), '--out', self.folder / out, *args)
+
+    def test_the_best_epochs_are_reported(self):
+        summary = self.plain('a', '--num-best-scores', 2)
+        best = summary['best_epochs']
+        self.assertEqual(len(best), 2)
+        self.assertEqual(best[0]['epoch'], summary['best_epoch'])
+        self.assertGreaterEqual(best[0]['value'], best[1]['value'])
+        text = self.run_ok('run', self.folder / 'plain.yaml', '--out', self.folder / 'b', '--num-best-scores', 2).stdout
+        self.assertIn('best epoch', text)
+
+    def test_a_run_starts_with_the_weights_of_another_and_nothing_else(self):
+        first = self.plain('a')
+        again = self.plain('b', '--weights', self.folder / 'a', '--set', 'training.epochs=0')
+        self.assertEqual(again['baseline']['metrics'], first['result']['metrics'])
+        self.fails(2, 'do not fit', 'other shapes', args=('run', self.folder / 'plain.yaml', '--set', 'model.arch=simplenet_cifar', '--data', 'synthetic',
+                                                        '--weights', self.folder / 'a', '--out', self.folder / 'c'))
+        self.assertFalse((self.folder / 'c').exists())
+
+    def test_a_resumed_run_may_forget_the_state_of_its_optimiser(self):
+        process = self.start('a')
+        self.wait_for_epoch('a', 1, process)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        done = self.run_ok('run', '--resume', self.folder / 'a', '--reset-optimizer')
+        self.assertIn('the optimiser starts without its state', done.stderr)
+        self.fails(2, '--reset-optimizer needs --resume', '--weights RUN', args=('run', self.recipe, '--reset-optimizer'))
+        self.fails(2, '--num-best-scores cannot change it', args=('run', '--resume', self.folder / 'a', '--num-best-scores', 3))
+
+    def test_averages_are_the_result_or_a_file(self):
+        raw = self.plain('raw', '--set', 'training.ema={decay: 0.9, apply: false}')
+        self.assertTrue((self.folder / 'raw/ema.safetensors').exists())
+        averaged = self.plain('averaged', '--set', 'training.ema={decay: 0.9}')
+        self.assertFalse((self.folder / 'averaged/ema.safetensors').exists())
+        self.assertNotEqual(raw['result']['metrics'], averaged['result']['metrics'])
+        from_file = self.plain('file', '--weights', self.folder / 'raw/ema.safetensors', '--set', 'training.epochs=0')
+        if averaged['best_epoch'] == 2:
+            self.assertEqual(from_file['result']['metrics'], averaged['result']['metrics'])
+
+    def test_the_confusion_matrix_of_the_test_split(self):
+        summary = self.plain('a', '--set', 'training.task={class: classification, confusion_matrix: true}')
+        self.assertEqual(sum(map(sum, summary['confusion_matrix'])), 128)
+        self.assertEqual(len((self.folder / 'a/confusion.csv').read_text().splitlines()), 11)
 
     def test_a_damaged_checkpoint_is_refused(self):
         self.run_recipe('a')

@@ -1,6 +1,7 @@
 """make_onnx.py FOLDER: ONNX files of small PyTorch networks that no one here wrote by hand, by both of PyTorch's exporters.
 
-For each NAME: NAME.onnx, and NAME.npz with inputs ("in.NAME") and PyTorch's outputs ("out.NAME"), batch 4 where the batch is free.
+For each NAME: NAME.onnx, and NAME.npz with inputs ("in.NAME"), PyTorch's outputs ("out.NAME") and gradients ("grad.NAME"), batch 4 where the batch
+is free.
 """
 import pathlib
 import sys
@@ -10,6 +11,12 @@ import numpy
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from support.conv_networks import CONV_NETWORKS  # noqa: E402
+from support.nhwc_network import write_nhwc  # noqa: E402
+from support.sequence_networks import SEQUENCE_NETWORKS  # noqa: E402
+from support.torch_gradients import gradients  # noqa: E402
 
 warnings.filterwarnings('ignore')
 
@@ -117,7 +124,10 @@ NETWORKS = {
     'mlp': (Mlp, {'image': (3, 4, 4)}, ['probabilities']),
     'tokens': (Tokens, {'tokens': (5, 8)}, ['scores']),
     'shapes': (Shapes, {'image': (3, 6, 6)}, ['logits']),
+    **CONV_NETWORKS,
+    **SEQUENCE_NETWORKS,
 }
+OLDEST = {'shapes': 14, 'mobile': 14, 'translator': 14}  # HardSwish, scaled_dot_product_attention
 SCRIPT = [('script13', 13, {}), ('script17', 17, {}), ('folded', 17, {'do_constant_folding': True}), ('fixed', 11, {'fixed': True})]
 
 
@@ -137,22 +147,27 @@ def export_by_dynamo(network, inputs, outputs, path):
 
 
 def write_case(folder, name, network, shapes, outputs, batch, export):
-    inputs = {key: torch.randn(batch, *shape) for key, shape in shapes.items()}
+    inputs = {key: shape(batch) if callable(shape) else torch.randn(batch, *shape) for key, shape in shapes.items()}
     export(network, inputs, outputs, folder / f'{name}.onnx')
     with torch.no_grad():
         made = network(*inputs.values())
     made = made if isinstance(made, tuple) else (made,)
     arrays = {f'in.{key}': value.numpy() for key, value in inputs.items()}
+    arrays.update({f'grad.{key}': value for key, value in gradients(network, inputs).items()})
+    arrays['batch_norm'] = numpy.array(any(isinstance(module, nn.BatchNorm2d) for module in network.modules()))
     numpy.savez(folder / f'{name}.npz', **arrays, **{f'out.{key}': value.numpy() for key, value in zip(outputs, made)})
 
 
 def main(folder):
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(1)
+    write_nhwc(folder / 'nhwc_tf2onnx.onnx')
     for name, (kind, shapes, outputs) in NETWORKS.items():
         network = set_statistics(kind())
         for label, opset, options in SCRIPT:
-            opset = max(opset, 14) if kind is Shapes else opset
+            opset = max(opset, OLDEST.get(name, 0))
+            if options.get('fixed') and name in SEQUENCE_NETWORKS:  # time comes first inside: the batch cannot be freed
+                continue
             batch = 1 if options.get('fixed') else 4
             write_case(folder, f'{name}_{label}', network, shapes, outputs, batch,
                        lambda *case, opset=opset, options=options: export_by_script(*case, opset, **options))

@@ -86,9 +86,24 @@ public:
     add(name, onnx::AttributeProto::FLOAT).set_f(value);
     return *this;
   }
+  OnnxModel& with_text(const std::string& name, const std::string& value) {
+    add(name, onnx::AttributeProto::STRING).set_s(value);
+    return *this;
+  }
+  OnnxModel& with_texts(const std::string& name, const std::vector<std::string>& values) {
+    auto& attribute = add(name, onnx::AttributeProto::STRINGS);
+    for (const auto& x : values) attribute.add_strings(x);
+    return *this;
+  }
   OnnxModel& with_list(const std::string& name, const std::vector<int64_t>& values) {
     auto& attribute = add(name, onnx::AttributeProto::INTS);
     for (const auto x : values) attribute.add_ints(x);
+    return *this;
+  }
+
+  /// A subgraph: the inputs, constants, nodes and outputs of `body`.
+  OnnxModel& with_graph(const std::string& name, const OnnxModel& body) {
+    *add(name, onnx::AttributeProto::GRAPH).mutable_g() = body.proto.graph();
     return *this;
   }
 

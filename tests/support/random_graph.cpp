@@ -101,12 +101,18 @@ private:
   }
 
   Value activation(const Value& x) {
-    switch (random_.below(5)) {
+    switch (random_.below(6)) {
+    case 5: return {node("PRelu", {x.name, slope(x)}), x.channels, x.size};
     case 0: return {node("Clip", {x.name}, with({{"min", 0.0}, {"max", 6.0}})), x.channels, x.size};
     case 1: return {node("LeakyRelu", {x.name}, with({{"alpha", 0.1}})), x.channels, x.size};
     case 2: return {node("Sigmoid", {x.name}), x.channels, x.size};
     default: return {node("Relu", {x.name}), x.channels, x.size};
     }
+  }
+
+  /// One factor per channel; linear layers' values have no spatial axes.
+  std::string slope(const Value& x) {
+    return parameter(fresh("slope") + ".weight", x.size == 1 ? Shape{x.channels} : Shape{x.channels, 1, 1}, 0.2, 0.05);
   }
 
   Value convolution(const Value& x, int64_t outputs, int64_t kernel, int64_t stride, int64_t groups) {
@@ -118,7 +124,13 @@ private:
 
   Value block(const Value& x) {
     const int64_t stride = x.size >= 6 && random_.chance(0.3) ? 2 : 1;
-    switch (random_.below(8)) {
+    switch (random_.below(14)) {
+    case 8: return gated(x);
+    case 9: return upscaled(x);
+    case 10: return convolution(convolution(x, 2 * x.channels, 3, 1, x.channels), channels(), 1, 1, 1);
+    case 11: return exchanged_parts(x);
+    case 12: return every_second(convolution(x, channels(), 1, 1, 1));
+    case 13: return depth_to_space(x);
     case 0: return residual(x, stride);
     case 1: return residual(x, 1);
     case 2: return concat(x);
@@ -165,6 +177,75 @@ private:
         node("Reshape", {x.name}, with({{"shape", Integers{0, 2, x.channels / 2, x.size, x.size}}}));
     const std::string turned = node("Transpose", {split}, with({{"perm", Integers{0, 2, 1, 3, 4}}}));
     return {node("Reshape", {turned}, with({{"shape", Integers{0, x.channels, x.size, x.size}}})), x.channels, x.size};
+  }
+
+  /// Squeeze and excitation: a factor per channel from the mean of all.
+  Value gated(const Value& x) {
+    const Value mean{node("GlobalAveragePool", {x.name}), x.channels, 1};
+    const Value inner{node("Relu", {plain_convolution(mean, 4, 1, 1, 1, true).name}), 4, 1};
+    const std::string gate = node("Sigmoid", {plain_convolution(inner, x.channels, 1, 1, 1, true).name});
+    return {node("Mul", {x.name, gate}), x.channels, x.size};
+  }
+
+  Value upscaled(const Value& x) {
+    if (x.size > 12) return convolution(x, channels(), 3, 2, 1);
+    using Integers = std::vector<int64_t>;
+    const std::string name = fresh("up");
+    const int64_t outputs = channels(), groups = random_.chance(0.3) ? 2 : 1;
+    graph_.add(
+        {.name = name,
+         .op = "ConvTranspose",
+         .inputs = {x.name, parameter(name + ".weight", {x.channels, outputs / groups, 2, 2}, 0, 0.3),
+                    parameter(name + ".bias", {outputs}, 0, 0.3)},
+         .attributes = with({{"kernel_shape", Integers{2, 2}}, {"strides", Integers{2, 2}}, {"group", groups}})});
+    return convolution({name, outputs, 2 * x.size}, channels(), 3, 2, 1);
+  }
+
+  /// Two values are joined, cut again and joined in the other order: by a split where they met, or by slices that
+  /// overlap there.
+  Value exchanged_parts(const Value& x) {
+    using Integers = std::vector<int64_t>;
+    const Value first = convolution(x, channels(), 3, 1, 1), second = convolution(x, channels(), 1, 1, 1);
+    const auto along_channels = with({{"axis", int64_t{1}}});
+    Value joined{node("Concat", {first.name, second.name}, along_channels), first.channels + second.channels, x.size};
+    std::string a, b;
+    if (random_.chance(0.5)) {
+      a = fresh("split");
+      graph_.add({.name = a,
+                  .op = "Split",
+                  .inputs = {joined.name},
+                  .attributes = with({{"axis", int64_t{1}}, {"split", Integers{first.channels, second.channels}}}),
+                  .outputs = 2});
+      b = a + ":1";
+    } else {
+      a = channel_slice(joined, 0, first.channels + 1, 1);
+      b = channel_slice(joined, first.channels - 1, joined.channels, 1);
+      joined.channels += 2;
+    }
+    b = node("Relu", {b});
+    return convolution({node("Concat", {b, a}, along_channels), joined.channels, x.size}, channels(), 1, 1, 1);
+  }
+
+  /// Even and odd channels, the latter in reverse order, one behind the other.
+  Value every_second(const Value& x) {
+    const std::string even = channel_slice(x, 0, x.channels, 2), odd = channel_slice(x, -1, -x.channels - 1, -2);
+    return {node("Concat", {even, odd}, with({{"axis", int64_t{1}}})), x.channels, x.size};
+  }
+
+  std::string channel_slice(const Value& x, int64_t start, int64_t end, int64_t step) {
+    using Integers = std::vector<int64_t>;
+    return node(
+        "Slice", {x.name},
+        with({{"starts", Integers{start}}, {"ends", Integers{end}}, {"axes", Integers{1}}, {"steps", Integers{step}}}));
+  }
+
+  /// Twice as wide with a quarter of the channels.
+  Value depth_to_space(const Value& x) {
+    if (x.size > 12) return pool(x);
+    const Value y = convolution(x, 12, 1, 1, 1);
+    const std::string mode = random_.chance(0.5) ? "DCR" : "CRD";
+    const Value wide{node("DepthToSpace", {y.name}, with({{"blocksize", int64_t{2}}, {"mode", mode}})), 3, 2 * x.size};
+    return convolution(wide, channels(), 3, 2, 1);
   }
 
   Value pool(const Value& x) {

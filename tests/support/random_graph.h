@@ -8,8 +8,9 @@ namespace compress::test {
 
 /// A small convolutional network that depends on the seed alone: input float[N,3,12,12], output [N,5]. Blocks are drawn
 /// from convolution with or without batch-norm, bias and groups, residual additions (identity, 1x1 convolution, slice
-/// and pad), concat, depthwise separable, channel shuffle and pooling; the tail is flatten or global pooling and two
-/// linear layers. Weights and statistics are random.
+/// and pad), concat, depthwise separable (with a multiplier too), channel shuffle, squeeze and excitation, transposed
+/// convolution, split and slices of channels (with steps too), depth to space and pooling; the tail is flatten or
+/// global pooling and two linear layers. Weights and statistics are random.
 Graph random_graph(uint64_t seed);
 
 /// A normal input for the graph's first input.

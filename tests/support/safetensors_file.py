@@ -4,15 +4,16 @@ import struct
 
 import numpy
 
-TYPES = {'F32': numpy.float32, 'I8': numpy.int8, 'U8': numpy.uint8, 'I32': numpy.int32}
+TYPES = {'F32': numpy.float32, 'I8': numpy.int8, 'U8': numpy.uint8, 'I32': numpy.int32, 'I64': numpy.int64}
 
 
 def write_safetensors(path, tensors):
-    """Writes arrays as float32."""
+    """Writes whole numbers as int64, others as float32."""
     header, data = {}, b''
     for name, array in tensors.items():
-        values = numpy.ascontiguousarray(array, numpy.float32)
-        header[name] = {'dtype': 'F32', 'shape': list(values.shape), 'data_offsets': [len(data), len(data) + values.nbytes]}
+        kind = 'I64' if numpy.issubdtype(array.dtype, numpy.integer) else 'F32'
+        values = numpy.ascontiguousarray(array, TYPES[kind])
+        header[name] = {'dtype': kind, 'shape': list(values.shape), 'data_offsets': [len(data), len(data) + values.nbytes]}
         data += values.tobytes()
     text = json.dumps(header).encode()
     path.write_bytes(struct.pack('<Q', len(text)) + text + data)

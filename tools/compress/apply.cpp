@@ -10,9 +10,18 @@ namespace compress::tools {
 namespace {
 
 struct Flags {
-  std::string model, output;
+  ModelFlags model;
+  std::string output;
   std::vector<std::string> passes;
 };
+
+std::unique_ptr<passes::Pass> make_pass(const std::string& name) {
+  try {
+    return passes::passes().make(name);
+  } catch (Error& error) {
+    throw error.hint("see 'compress list passes'");
+  }
+}
 
 void apply(const Flags& flags) {
   run::require_writable_file(flags.output);
@@ -20,7 +29,7 @@ void apply(const Flags& flags) {
   auto rows = nlohmann::json::array();
   std::string text;
   for (const auto& name : flags.passes) {
-    const auto pass = passes::passes().make(name);
+    const auto pass = make_pass(name);
     const auto changes = passes::run(*pass, name, graph);
     rows.push_back({{"pass", name},
                     {"nodes_changed", changes.nodes_changed},
@@ -35,7 +44,7 @@ void apply(const Flags& flags) {
 
 std::function<void()> add(CLI::App& app) {
   auto flags = std::make_shared<Flags>();
-  app.add_option("model", flags->model, kModelHelp)->required();
+  flags->model.declare(app);
   app.add_option("--pass", flags->passes, "pass to run, in order (compress list passes)")->required();
   app.add_option("-o,--output", flags->output, "ONNX file to write")->required();
   return [flags] { apply(*flags); };

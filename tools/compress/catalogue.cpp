@@ -7,6 +7,7 @@
 #include "prune/pruner.h"
 #include "quant/quantizer.h"
 #include "regularize/regularizer.h"
+#include "schedule/recipe.h"
 #include "train/lr_scheduler.h"
 #include "train/optimizer.h"
 #include "train/task.h"
@@ -18,7 +19,12 @@ namespace compress::tools {
 
 namespace {
 
-template <class T>
+/// For components whose entries take nothing besides their own arguments.
+struct NoCommonSettings {
+  void declare(Settings&) {}
+};
+
+template <class T, class Common = NoCommonSettings>
 std::vector<CatalogueEntry> of(const Registry<T>& registry) {
   std::vector<CatalogueEntry> entries;
   for (const auto* entry : registry.entries())
@@ -26,6 +32,8 @@ std::vector<CatalogueEntry> of(const Registry<T>& registry) {
                          const auto component = entry->make();
                          Settings settings;
                          component->declare(settings);
+                         Common common;
+                         common.declare(settings);
                          show(settings);
                        }});
   return entries;
@@ -39,11 +47,38 @@ std::vector<CatalogueEntry> operators() {
 
 std::vector<CatalogueEntry> datasets() {
   std::vector<CatalogueEntry> entries;
-  for (const auto& name : data::dataset_names()) entries.push_back({name, data::dataset_info(name).doc});
+  for (const auto& name : data::dataset_names())
+    entries.push_back({name, data::dataset_info(name).doc, [name](const auto& show) {
+                         const auto info = data::dataset_info(name);
+                         const auto format = data::formats().make(info.format);
+                         Settings settings;
+                         format->declare(settings);
+                         settings.read(info.format_settings, info.format);
+                         show(settings);
+                       }});
   return entries;
 }
 
 }  // namespace
+
+template <class Config>
+CatalogueEntry section(const char* name, const char* doc) {
+  return {name, doc, [](const auto& show) {
+            Config config;
+            Settings settings;
+            config.declare(settings);
+            show(settings);
+          }};
+}
+
+/// The sections of a recipe that are settings; the others hold named components.
+std::vector<CatalogueEntry> sections() {
+  return {section<schedule::ModelConfig>("model", "where the network comes from"),
+          section<data::DataConfig>("data", "data set, batches, normalisation, augmentation"),
+          section<train::TrainingConfig>("training", "epochs, optimiser, precision, averages, ..."),
+          section<schedule::ExportConfig>("export", "a file to write at the end; the section is one or a list of them"),
+          section<schedule::ChecksConfig>("checks", "thresholds that fail the run")};
+}
 
 const std::vector<CatalogueKind>& catalogue() {
   static const std::vector<CatalogueKind> kinds{
@@ -57,8 +92,9 @@ const std::vector<CatalogueKind>& catalogue() {
       {"quantizers", [] { return of(quant::quantizers()); }},
       {"distillers", [] { return of(distill::distillers()); }},
       {"optimizers", [] { return of(train::optimizers()); }},
-      {"lr_schedulers", [] { return of(train::lr_schedulers()); }},
+      {"lr_schedulers", [] { return of<train::LrScheduler, train::LrTiming>(train::lr_schedulers()); }},
       {"tasks", [] { return of(train::tasks()); }},
+      {"sections", sections},
   };
   return kinds;
 }

@@ -1,5 +1,6 @@
 #include "command.h"
 
+#include "run/weights.h"
 #include "zoo.h"
 
 #include <fmt/format.h>
@@ -17,8 +18,22 @@ void print(const nlohmann::json& object, const std::string& text) {
     throw run_error("standard output cannot be written");
 }
 
-Graph open_model(const std::string& spec) {
-  return models::open_model(spec, 1);
+void ModelFlags::declare(CLI::App& app) {
+  app.add_option("model", spec, kModelHelp)->required();
+  auto* file =
+      app.add_option("--weights", weights, "take the weights from a safetensors or ONNX file or run directory");
+  app.add_option("--match", match, "strict: names and shapes are the model's; by_name: what fits is taken")
+      ->check(CLI::IsMember({"strict", "by_name"}))
+      ->needs(file);
+}
+
+Graph open_model(const ModelFlags& flags) {
+  if (flags.weights.empty()) return models::open_model(flags.spec, 1);
+  const auto match = flags.match == "strict" ? run::Match::strict : run::Match::by_name;
+  // What a strict match replaces anyway need not be drawn.
+  auto graph = models::open_model(flags.spec, match == run::Match::strict ? models::Seed() : models::Seed(1));
+  run::load_weights(graph, flags.weights, match);
+  return graph;
 }
 
 }  // namespace compress::tools

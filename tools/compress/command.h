@@ -33,11 +33,19 @@ GlobalOptions& global();
 /// Data goes to stdout: one JSON object with --json, else the text.
 void print(const nlohmann::json& object, const std::string& text);
 
-/// The --model argument's description, shared by the commands.
+/// A confusion matrix of more classes is written to its file only.
+inline constexpr size_t kMostClassesShown = 20;
+
+/// A model's description, shared by the commands.
 inline constexpr const char* kModelHelp = "zoo name (NAME?key=value), ONNX file or run directory";
 inline constexpr const char* kDataHelp = "data set: NAME or NAME:DIR (compress list datasets)";
 
-/// A model of the command line with the weights' seed 1.
-Graph open_model(const std::string& spec);
+/// The model that a command works on: its first argument, --weights and --match.
+struct ModelFlags {
+  std::string spec, weights, match = "strict";
+  void declare(CLI::App& app);
+};
+/// With the weights' seed 1 where no file gives them.
+Graph open_model(const ModelFlags& flags);
 
 }  // namespace compress::tools

@@ -1,15 +1,20 @@
 // compress eval M --data D: metrics of a model on a split.
 #include "command.h"
+#include "core/file.h"
 #include "core/text.h"
 #include "run/measure.h"
 #include "run/model.h"
+#include "run/preflight.h"
+
+#include <charconv>
 
 namespace compress::tools {
 
 namespace {
 
 struct Flags {
-  std::string model, data, split = "test", device = "cpu", task;
+  ModelFlags model;
+  std::string data, split = "test", device = "cpu", task, confusion;
   int64_t limit = 0, batch_size = 128, threads = 0, seed = 1;
   std::vector<std::string> overrides;
 };
@@ -43,13 +48,31 @@ const data::DatasetPtr& split_of(const data::Splits& splits, const std::string& 
   throw request_error("unknown split '{}'", name).hint("train, validation or test");
 }
 
+/// Told to count a confusion matrix when one is asked for.
+std::unique_ptr<train::Task> task_of(const Flags& flags, const std::string& otherwise) {
+  auto section = Yaml::map();
+  if (!flags.task.empty()) section.set("class", Yaml::scalar(flags.task));
+  if (!flags.confusion.empty()) {
+    if ((flags.task.empty() ? otherwise : flags.task) != "classification")
+      throw request_error("--confusion is for the task 'classification', and this one is '{}'",
+                          flags.task.empty() ? otherwise : flags.task);
+    section.set("confusion_matrix", Yaml::scalar("true"));
+  }
+  try {
+    return train::make_task(section, otherwise);
+  } catch (Error& error) {
+    throw error.hint("see 'compress list tasks'");
+  }
+}
+
 void eval(const Flags& flags) {
+  if (!flags.confusion.empty()) run::require_writable_file(flags.confusion);
   const auto graph = open_model(flags.model);
   auto config = data_config(flags);
   run::follow_normalization(graph, config);
   train::set_threads(flags.threads);
   const auto splits = data::open_splits(config, static_cast<uint64_t>(flags.seed));
-  const auto task = train::tasks().make(flags.task.empty() ? splits.info.task : flags.task);
+  const auto task = task_of(flags, splits.info.task);
   task->bind(graph, splits.test->fields());
   const auto result = run::measure(
       graph, split_of(splits, flags.split), flags.split, *task,
@@ -65,20 +88,42 @@ void eval(const Flags& flags) {
   object["split"] = flags.split;
   table.row({"samples", with_commas(result.samples)});
   table.row({"images per second", fmt::format("{:.0f}", result.images_per_second)});
-  print(object, table.str());
+  auto text = table.str();
+  if (!result.confusion.empty()) {
+    const auto& names = splits.info.class_names;
+    write_file(flags.confusion, result.confusion.csv(names));
+    object["confusion_matrix"] = result.confusion.counts;
+    if (result.confusion.counts.size() <= kMostClassesShown) text += "\n" + result.confusion.str(names);
+    text += "wrote " + flags.confusion + "\n";
+  }
+  print(object, text);
+}
+
+/// CLI11's own words for this are a range with an end of 300 digits.
+CLI::Validator whole_number(int64_t least) {
+  const auto check = [least](const std::string& text) -> std::string {
+    int64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error == std::errc() && end == text.data() + text.size() && number >= least) return {};
+    return fmt::format("takes a whole number of at least {}, not '{}'", least, text);
+  };
+  return {check, ""};
 }
 
 std::function<void()> add(CLI::App& app) {
   auto flags = std::make_shared<Flags>();
-  app.add_option("model", flags->model, kModelHelp)->required();
+  flags->model.declare(app);
   app.add_option("--data", flags->data, kDataHelp)->required();
   app.add_option("--split", flags->split, "train, validation or test");
-  app.add_option("--limit", flags->limit, "at most so many samples")->check(CLI::PositiveNumber);
-  app.add_option("--batch-size", flags->batch_size, "samples a batch")->check(CLI::PositiveNumber);
+  app.add_option("--limit", flags->limit,
+                 "at most so many samples: a random subset of the split, the same for the same --seed")
+      ->check(whole_number(1));
+  app.add_option("--batch-size", flags->batch_size, "samples a batch")->check(whole_number(1));
   app.add_option("--device", flags->device, "cpu, cuda or cuda:N");
   app.add_option("--task", flags->task, "task (compress list tasks); the data set's by default");
-  app.add_option("--threads", flags->threads, "threads; 0: one a core")->check(CLI::NonNegativeNumber);
-  app.add_option("--seed", flags->seed, "which samples form the validation split");
+  app.add_option("--confusion", flags->confusion, "CSV file for the confusion matrix (rows: labels)");
+  app.add_option("--threads", flags->threads, "threads; 0: one a core")->check(whole_number(0));
+  app.add_option("--seed", flags->seed, "which samples form the validation split, and the subset of --limit");
   app.add_option("--set", flags->overrides,
                  "override a value of the data section: --set data.normalize.mean=[0.5,0.5,0.5]")
       ->allow_extra_args(false);

@@ -2,6 +2,7 @@
 #include "run/export.h"
 
 #include "command.h"
+#include "io/onnx.h"
 #include "run/preflight.h"
 
 namespace compress::tools {
@@ -9,7 +10,7 @@ namespace compress::tools {
 namespace {
 
 struct Flags {
-  std::string model;
+  ModelFlags model;
   schedule::ExportConfig config;
 };
 
@@ -23,11 +24,13 @@ void export_file(const Flags& flags) {
 
 std::function<void()> add(CLI::App& app) {
   auto flags = std::make_shared<Flags>();
-  app.add_option("model", flags->model, kModelHelp)->required();
+  flags->model.declare(app);
   app.add_option("-o,--output", flags->config.file, "file to write")->required();
   app.add_option("--format", flags->config.format,
                  "onnx (floating point) or onnx-qdq (integers with QuantizeLinear/DequantizeLinear)");
-  app.add_option("--opset", flags->config.opset, "ONNX opset, 13 to 21");
+  app.add_option("--opset", flags->config.opset, fmt::format("ONNX opset, 13 to {}", io::kNewestOpset));
+  app.add_flag("--external-data", flags->config.external_data,
+               "write the tensors to OUTPUT.data, as it happens anyway above 2 GB");
   return [flags] { export_file(*flags); };
 }
 

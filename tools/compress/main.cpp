@@ -4,8 +4,9 @@
 #include "core/log.h"
 #include "core/progress.h"
 #include "core/text.h"
+#include "report_error.h"
 
-#include <cstdio>
+#include <algorithm>
 
 namespace compress::tools {
 
@@ -32,34 +33,32 @@ Examples:
   compress summary resnet20_cifar --what compute
   compress explain AutomatedGradualPruner)";
 
-int exit_status(Fault fault) {
-  switch (fault) {
-  case Fault::check: return 1;
-  case Fault::request: return 2;
-  case Fault::run: return 3;
-  case Fault::interrupted: return 130;
-  }
-  return 3;
+/// An argument that was not expected, when CLI11's message names one.
+std::string unexpected_argument(const CLI::ParseError& error) {
+  const std::string_view text = error.what();
+  const auto colon = text.find(": ");
+  return error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError) && colon != std::string_view::npos
+             ? std::string(text.substr(colon + 2))
+             : "";
 }
 
 /// CLI11's own errors, with the nearest subcommand when one is misspelt.
-int usage_error(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
-  if (error.get_exit_code() == 0) return app.exit(error);
-  std::string hint;
-  if (argc > 1 && argv[1][0] != '-') {
-    std::vector<std::string> names;
-    for (const auto* command : commands()) names.emplace_back(command->name);
-    if (std::find(names.begin(), names.end(), argv[1]) == names.end()) {
-      std::fprintf(stderr, "error: unknown command '%s'\n", argv[1]);
-      hint = did_you_mean(argv[1], names);
-      if (hint.empty()) hint = "the commands are " + join_words(names);
-      std::fprintf(stderr, "  hint: %s\n", hint.c_str());
-      return exit_status(Fault::request);
-    }
+Error usage_error(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
+  std::vector<std::string> names;
+  for (const auto* command : commands()) names.emplace_back(command->name);
+  if (argc > 1 && argv[1][0] != '-' && std::find(names.begin(), names.end(), argv[1]) == names.end()) {
+    const auto near = did_you_mean(argv[1], names);
+    return request_error("unknown command '{}'", argv[1])
+        .hint(near.empty() ? "the commands are " + join_words(names) : near);
   }
-  std::fprintf(stderr, "error: %s\n  hint: see 'compress%s --help'\n", error.what(),
-               app.get_subcommands().empty() ? "" : (" " + app.get_subcommands()[0]->get_name()).c_str());
-  return exit_status(Fault::request);
+  const auto chosen = app.get_subcommands();
+  const auto help = fmt::format("see 'compress{} --help'", chosen.empty() ? "" : " " + chosen[0]->get_name());
+  const auto extra = unexpected_argument(error);
+  if (!extra.empty() && extra[0] != '-' && extra.find('=') != std::string::npos)
+    return request_error("'{}' is not expected here", extra)
+        .hint("each value has its own --set: --set a=1 --set b=2")
+        .hint(help);
+  return request_error("{}", error.what()).hint(help);
 }
 
 void apply_global_options() {
@@ -86,7 +85,9 @@ int run_command_line(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return usage_error(app, error, argc, argv);
+    if (error.get_exit_code() == 0) return app.exit(error);
+    global().json = std::find(argv, argv + argc, std::string_view("--json")) != argv + argc;
+    return report_error(usage_error(app, error, argc, argv));
   }
   apply_global_options();
   install_interrupt_handler();
@@ -102,9 +103,6 @@ int main(int argc, char** argv) {
   try {
     return compress::tools::run_command_line(argc, argv);
   } catch (...) {
-    const auto error = compress::current_error();
-    compress::Progress::hide();
-    std::fprintf(stderr, "%s\n", error.render().c_str());
-    return compress::tools::exit_status(error.fault());
+    return compress::tools::report_error(compress::current_error());
   }
 }

@@ -73,7 +73,7 @@ TEST_CASE("distillation: the loss is w_s * loss + w_d * T^2 * KL, averaged over 
   const double expected = (divergence(1.5, 0.5) + divergence(3, 1)) / 2;
   REQUIRE(world.state.loss.item<double>() == Approx(0.3 + 0.7 * 4 * expected));
   REQUIRE(world.state.loss_terms.front().first == "distill_loss");
-  REQUIRE(world.state.loss_terms.front().second == Approx(expected));
+  REQUIRE(world.state.loss_terms.front().second.item<double>() == Approx(expected));
 }
 
 TEST_CASE("distillation: the network itself becomes its teacher at the asked epoch, and a resume finds it",
