@@ -1,11 +1,11 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/text.h"
-#include "io/attribute_opsets.h"
 #include "io/constant_operators.h"
 #include "io/draft.h"
 #include "io/onnx.h"
 #include "io/onnx_tensor.h"
+#include "io/opsets.h"
 #include "io/own_record.h"
 #include "io/recurrent.h"
 #include "ops/op.h"
@@ -133,14 +133,15 @@ class Exporter {
 public:
   /// `data` takes the larger parameters; null: they stay in the model.
   Exporter(const Graph& graph, const ExportOptions& options, ExternalData* data)
-      : graph_(graph), options_(options), data_(data), first_(ops::infer(graph, 2)), second_(ops::infer(graph, 3)) {}
+      : graph_(graph), options_(options), opset_(options.opset.value_or(usual_opset(graph))), data_(data),
+        first_(ops::infer(graph, 2)), second_(ops::infer(graph, 3)) {}
 
   onnx::ModelProto run() {
-    model_.set_ir_version(ir_version(options_.opset));
+    model_.set_ir_version(ir_version(opset_));
     model_.set_producer_name("compress");
     auto& main = *model_.add_opset_import();
     main.set_domain("");
-    main.set_version(options_.opset);
+    main.set_version(opset_);
     model_.mutable_graph()->set_name(graph_.name);
     write_metadata();
     name_values();
@@ -247,7 +248,7 @@ private:
   void write_node(const Node& node) {
     const auto& op = ops::op_of(node);
     if (!options_.own_operators && has_onnx_pieces(node)) return write_pieces(node);
-    check_opset(node, op);
+    check_opset(node);
     auto& proto = *model_.mutable_graph()->add_node();
     proto.set_name(node.name);
     proto.set_op_type(node.op);
@@ -257,7 +258,7 @@ private:
     for (const auto& [name, value] : node.attributes) {
       const auto& spec = attribute_spec(op, name);
       const auto constant = std::ranges::find(op.constant_inputs, name, &ops::ConstantInput::attribute);
-      if (constant == op.constant_inputs.end() || constant->since_opset > options_.opset) {
+      if (constant == op.constant_inputs.end() || constant->since_opset > opset_) {
         write_attribute(proto, node, spec);
         continue;
       }
@@ -268,7 +269,7 @@ private:
       write_tensor(*model_.mutable_graph()->add_initializer(), inputs[index],
                    attribute_tensor(node, spec, *constant, type));
     }
-    if (node.op == "Split" && options_.opset >= 18 && !node.attributes.has("split")) {
+    if (node.op == "Split" && opset_ >= 18 && !node.attributes.has("split")) {
       auto& count = *proto.add_attribute();
       count.set_name("num_outputs");
       count.set_type(onnx::AttributeProto::INT);
@@ -278,12 +279,9 @@ private:
     for (int k = 0; k < node.outputs; ++k) proto.add_output(values_.at(node.output(k)));
   }
 
-  void check_opset(const Node& node, const ops::Op& op) const {
-    check_attribute_opsets(node, options_.opset);
-    if (op.domain.empty() && op.since_opset > options_.opset)
-      throw request_error("{} exists in ONNX since opset {}, the file shall have opset {}", ops::describe(node),
-                          op.since_opset, options_.opset)
-          .hint(fmt::format("export with opset {} or later", op.since_opset));
+  void check_opset(const Node& node) const {
+    check_attribute_opsets(node, opset_);
+    check_operator_opset(node, opset_);
   }
 
   void use_own_domain(onnx::NodeProto& proto, const Node& node) {
@@ -311,6 +309,7 @@ private:
 
   const Graph& graph_;
   const ExportOptions& options_;
+  const int opset_;
   ExternalData* const data_;
   const ops::Infos first_, second_;
   onnx::ModelProto model_;
@@ -320,8 +319,8 @@ private:
 };
 
 onnx::ModelProto to_model(const Graph& graph, const ExportOptions& options, ExternalData* data) {
-  if (options.opset < kOldestExportOpset || options.opset > kNewestOpset)
-    throw request_error("cannot export ONNX opset {}", options.opset)
+  if (options.opset && (*options.opset < kOldestExportOpset || *options.opset > kNewestOpset))
+    throw request_error("cannot export ONNX opset {}", *options.opset)
         .hint(fmt::format("allowed are {} to {}", kOldestExportOpset, kNewestOpset));
   return within("exporting the graph '" + graph.name + "'", [&] {
     ops::verify(graph);

@@ -3,6 +3,7 @@
 #include "graph/graph.h"
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -11,6 +12,8 @@ namespace compress::io {
 
 /// The newest opset that the conformance tests cover.
 inline constexpr int kNewestOpset = 28;
+/// What files are written in unless they need a newer one.
+inline constexpr int kUsualOpset = 17;
 
 /// Reads an ONNX file (opset 7 and later) into the canonical form: shape arithmetic and constants folded, constant
 /// inputs as attributes, no operators without effect, PyTorch's parameter names, the batch symbolic where the graph
@@ -25,11 +28,15 @@ Graph import_onnx_bytes(std::string_view bytes, const std::string& name);
 Graph read_onnx_exactly(const std::filesystem::path& path);
 
 struct ExportOptions {
-  int opset = 17;                   ///< 13 to kNewestOpset
+  /// 13 to kNewestOpset; none: kUsualOpset, or the oldest one behind it that has all that the graph uses.
+  std::optional<int> opset = {};
   bool own_operators = false;       ///< allow operators of the domain "compress", which other programs cannot run
   int64_t largest = 2'000'000'000;  ///< bytes of tensors; above that they go to a file beside the model
   bool external_data = false;       ///< tensors go to a file beside the model, however small the model is
 };
+
+/// The opset that a file of this graph gets when none is asked for.
+int usual_opset(const Graph& graph);
 
 /// What the file with the tensors of "model.onnx" is called: "model.onnx.data".
 std::filesystem::path external_data_of(const std::filesystem::path& path);

@@ -9,9 +9,6 @@
 #include <algorithm>
 
 namespace compress::io {
-namespace {
-
-enum OnnxInput : size_t { kX, kW, kR, kB, kLengthsOfX, kH, kC, kP };
 
 /// A layer as the file has it.
 struct OnnxLayer {
@@ -20,6 +17,10 @@ struct OnnxLayer {
   bool batch_first;
   bool own;  ///< we wrote it
 };
+
+namespace {
+
+enum OnnxInput : size_t { kX, kW, kR, kB, kLengthsOfX, kH, kC, kP };
 
 const Known* input_of(const DraftNode& node, const std::vector<Known>& inputs, size_t i) {
   return node.has_input(i) ? &inputs[i] : nullptr;

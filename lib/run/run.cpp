@@ -219,9 +219,9 @@ export_files(const Session& session, const Graph& graph, const report::RunDirect
   std::vector<int64_t> sizes;
   for (const auto& config : session.recipe.exports) {
     const auto path = directory.file(config.file);
-    sizes.push_back(export_model(graph, config, path));
-    rows.push_back(
-        {{"file", path.string()}, {"format", config.format}, {"opset", config.opset}, {"bytes", sizes.back()}});
+    const auto file = export_model(graph, config, path);
+    sizes.push_back(file.bytes);
+    rows.push_back({{"file", path.string()}, {"format", config.format}, {"opset", file.opset}, {"bytes", file.bytes}});
   }
   return sizes;
 }

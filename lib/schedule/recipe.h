@@ -33,7 +33,7 @@ struct ModelConfig {
 struct ExportConfig {
   std::string format = "onnx";  ///< onnx | onnx-qdq
   std::string file = "model.onnx";
-  int64_t opset = 17;
+  std::optional<int64_t> opset;  ///< none: 17, or the oldest one behind it that the network needs
   bool external_data = false;
   void declare(Settings& settings);
 };

@@ -26,8 +26,6 @@ using namespace compress;
 
 namespace {
 
-constexpr int kUsualOpset = 17;
-
 void print_operators() {
   for (const auto* op : ops::all_ops()) {
     if (!op->domain.empty()) continue;
@@ -56,7 +54,7 @@ void write_tensors(const std::string& path, const Graph& graph, const std::vecto
 }
 
 /// With the usual opset, or the one that a younger operator asks for.
-std::string exported(const Graph& graph, int opset = kUsualOpset) {
+std::string exported(const Graph& graph, int opset = io::kUsualOpset) {
   try {
     return io::export_onnx_bytes(graph, {.opset = opset});
   } catch (const Error& error) {

@@ -17,9 +17,10 @@ struct Flags {
 void export_file(const Flags& flags) {
   run::require_writable_file(flags.config.file);
   const auto graph = open_model(flags.model);
-  const auto bytes = run::export_model(graph, flags.config, flags.config.file);
-  print({{"file", flags.config.file}, {"format", flags.config.format}, {"bytes", bytes}},
-        fmt::format("wrote {} ({}, {})\n", flags.config.file, flags.config.format, human_bytes(bytes)));
+  const auto file = run::export_model(graph, flags.config, flags.config.file);
+  print({{"file", flags.config.file}, {"format", flags.config.format}, {"opset", file.opset}, {"bytes", file.bytes}},
+        fmt::format("wrote {} ({}, opset {}, {})\n", flags.config.file, flags.config.format, file.opset,
+                    human_bytes(file.bytes)));
 }
 
 std::function<void()> add(CLI::App& app) {
@@ -28,7 +29,9 @@ std::function<void()> add(CLI::App& app) {
   app.add_option("-o,--output", flags->config.file, "file to write")->required();
   app.add_option("--format", flags->config.format,
                  "onnx (floating point) or onnx-qdq (integers with QuantizeLinear/DequantizeLinear)");
-  app.add_option("--opset", flags->config.opset, fmt::format("ONNX opset, 13 to {}", io::kNewestOpset));
+  app.add_option(
+      "--opset", flags->config.opset,
+      fmt::format("ONNX opset, 13 to {}; without it {}, or what the model needs", io::kNewestOpset, io::kUsualOpset));
   app.add_flag("--external-data", flags->config.external_data,
                "write the tensors to OUTPUT.data, as it happens anyway above 2 GB");
   return [flags] { export_file(*flags); };

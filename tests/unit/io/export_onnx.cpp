@@ -82,13 +82,20 @@ TEST_CASE("export: each opset has constants where it wants them") {
   REQUIRE(exported(graph, {.opset = 21}).ir_version() == 10);
 }
 
+TEST_CASE("export: without an opset, 17 or the oldest that has all that the graph uses") {
+  const auto opset = [](const Graph& graph) { return exported(graph, {}).opset_import(0).version(); };
+  REQUIRE(opset(parsed("n = Relu(x)\n")) == 17);
+  REQUIRE(opset(parsed("n = Gelu(x)\n")) == 20);
+  REQUIRE(opset(parsed("n = Pad(x) pads=[0,0,1,1,0,0,1,1] mode=\"wrap\"\n")) == 19);
+}
+
 TEST_CASE("export: an opset that lacks the operator, and opsets out of range, are errors") {
   const auto smooth = parsed("n = Resize(x) scales=[1,1,0.5,0.5] mode=\"linear\" antialias=1\n");
-  test::require_error([&] { io::export_onnx_bytes(smooth, {}); },
+  test::require_error([&] { io::export_onnx_bytes(smooth, {.opset = 17}); },
                       "attribute 'antialias' exists in ONNX since opset 18, the file shall have opset 17",
                       "export with opset 18 or later");
   const auto wrapped = parsed("n = Pad(x) pads=[0,0,1,1,0,0,1,1] mode=\"wrap\"\n");
-  test::require_error([&] { io::export_onnx_bytes(wrapped, {}); },
+  test::require_error([&] { io::export_onnx_bytes(wrapped, {.opset = 17}); },
                       "attribute 'mode' = 'wrap' exists in ONNX since opset 19");
   test::require_error([] { io::export_onnx_bytes(parsed("n = HardSwish(x)\n"), {.opset = 13}); }, "since opset 14",
                       "the file shall have opset 13");

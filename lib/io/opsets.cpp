@@ -1,7 +1,10 @@
-#include "io/attribute_opsets.h"
+#include "io/opsets.h"
 
 #include "core/error.h"
+#include "io/onnx.h"
 #include "ops/op.h"
+
+#include <algorithm>
 
 namespace compress::io {
 namespace {
@@ -36,7 +39,30 @@ bool uses(const Node& node, const Younger& younger) {
   return younger.word.empty() || node.attributes.text(younger.attribute, "") == younger.word;
 }
 
+/// ONNX's own operators; ours are lowered or refused elsewhere.
+int operator_opset(const Node& node) {
+  const auto& op = ops::op_of(node);
+  return op.domain.empty() ? op.since_opset : 0;
+}
+
 }  // namespace
+
+int usual_opset(const Graph& graph) {
+  int opset = kUsualOpset;
+  for (const Node& node : graph.nodes()) {
+    opset = std::max(opset, operator_opset(node));
+    for (const auto& younger : kYounger)
+      if (uses(node, younger)) opset = std::max(opset, younger.since_opset);
+  }
+  return opset;
+}
+
+void check_operator_opset(const Node& node, int opset) {
+  if (const int since = operator_opset(node); since > opset)
+    throw request_error("{} exists in ONNX since opset {}, the file shall have opset {}", ops::describe(node), since,
+                        opset)
+        .hint(fmt::format("export with opset {} or later", since));
+}
 
 void check_attribute_opsets(const Node& node, int opset) {
   for (const auto& younger : kYounger)
