@@ -1,7 +1,6 @@
 #include "run/export.h"
 
 #include "io/onnx.h"
-#include "ops/op.h"
 #include "passes/pass.h"
 #include "quant/quantizer.h"
 
@@ -10,7 +9,8 @@
 namespace compress::run {
 
 bool is_quantized(const Graph& graph) {
-  return std::ranges::any_of(graph.nodes(), [](const Node& node) { return ops::op_of(node).domain == "compress"; });
+  return std::ranges::any_of(
+      graph.nodes(), [](const Node& node) { return node.op == "FakeQuantize" || node.op == "ConvBatchNormalization"; });
 }
 
 ExportedFile export_model(const Graph& graph, const schedule::ExportConfig& config, const std::filesystem::path& path) {

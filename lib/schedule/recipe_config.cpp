@@ -21,7 +21,8 @@ void ExportConfig::declare(Settings& settings) {
   settings.choice("format", format, {{"onnx", std::string("onnx")}, {"onnx-qdq", std::string("onnx-qdq")}},
                   "onnx: as it is; onnx-qdq: integers with QuantizeLinear and DequantizeLinear");
   settings.optional("file", file, "name of the file in the run directory");
-  settings.optional("opset", opset, "version of ONNX's operator set; 17, or what the network needs, when absent", in(13, io::kNewestOpset));
+  settings.optional("opset", opset, "version of ONNX's operator set; 17, or what the network needs, when absent",
+                    in(13, io::kNewestOpset));
   settings.optional("external_data", external_data,
                     "tensors go to a file of their own (FILE.data), as they do anyway when they exceed 2 GB");
 }
