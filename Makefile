@@ -74,7 +74,7 @@ fuzz: packages $(VENV)/ready
 benchmark: build
 	$(BIN)/meson configure $(BUILD) -Dbenchmarks=true
 	$(MESON) compile -C $(BUILD)
-	$(BIN)/python benchmarks/run.py --step $(BUILD)/benchmarks/step $(if $(ONNX),--onnx $(ONNX))
+	$(BIN)/python benchmarks/run.py --step $(BUILD)/benchmarks/step
 
 SOURCES = git ls-files '*.cpp' '*.h'
 format: packages
