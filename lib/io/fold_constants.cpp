@@ -213,13 +213,9 @@ void Folding::know_shape(const DraftNode& node, const std::vector<Known>& inputs
   std::array<at::Tensor, 2> values;
   for (size_t world = 0; world < 2; ++world) {
     const auto& shape = inputs[0].info[world].shape;
-    const auto rank = static_cast<int64_t>(shape.size());
-    const auto clamp = [&](int64_t at) { return std::clamp<int64_t>(at < 0 ? at + rank : at, 0, rank); };
-    const auto start = clamp(node.attributes.integer("start", 0)), end = clamp(node.attributes.integer("end", rank));
-    const Shape part(shape.begin() + start, shape.begin() + std::max(start, end));
-    const auto size = element_count(shape);
-    if (!size) throw request_error("{}: the shape {} is impossible", node.str(), shape_text(shape));
-    values[world] = node.op == "Size" ? integer_list({*size}).reshape({}) : integer_list(part);
+    if (!element_count(shape)) throw request_error("{}: the shape {} is impossible", node.str(), shape_text(shape));
+    const std::array value{integer_list({0}).reshape({}).expand(shape)};  // of that shape, without its memory
+    values[world] = exec::run_node(to_graph_node(node), value).at(0);
   }
   know_values(node.outputs[0], std::move(values), "");
 }
