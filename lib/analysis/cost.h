@@ -14,17 +14,17 @@ struct NodeCost {
   std::string op;
   Shape input, output;          ///< of the first input and output
   std::vector<int64_t> kernel;  ///< spatial sizes of the weight; empty when it has none
-  bool weighted = false;        ///< has a weight (Conv, Gemm, MatMul with a parameter, ...)
-  int64_t weights = 0;          ///< elements of the weight
+  bool weighted = false;        ///< has weights (Conv, Gemm, MatMul with a parameter, LSTM, ...)
+  int64_t weights = 0;          ///< elements of its weights
   int64_t nonzero = 0;          ///< of them not zero
-  int64_t weight_bytes = 0;     ///< of the weight once it is deployed (stored_bits of analysis/weight.h)
+  int64_t weight_bytes = 0;     ///< of the weights once they are deployed (stored_bits of analysis/weight.h)
   int64_t parameters = 0;       ///< elements of all its parameters, weight, bias and statistics
   int64_t macs = 0;             ///< multiply-accumulates
   double effective_macs = 0;    ///< of them with a weight that is not zero, if zeros were free
 };
 
-/// Sums over a network for a batch of 1. Weights are those of convolutional and linear layers, as Distiller counts
-/// them; a tied weight counts once.
+/// Sums over a network for a batch of 1. Weights are those of convolutional, linear and recurrent layers
+/// (Distiller leaves out the recurrent ones); a tied weight counts once.
 struct Cost {
   std::vector<NodeCost> nodes;
   int64_t macs = 0;

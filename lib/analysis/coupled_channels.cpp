@@ -1,6 +1,9 @@
 #include "analysis/coupled_channels.h"
 
+#include "ops/heads.h"
+
 #include <algorithm>
+#include <set>
 
 namespace compress::analysis {
 
@@ -35,19 +38,55 @@ ChannelMap input_map(const Graph& graph, const GraphInput& input, const ops::Val
   return map;
 }
 
+/// Is the value split into the factors of a product of values, as in attention, with nothing but moves and scales
+/// before it?
+bool leads_to_product(const Graph& graph, const std::string& value) {
+  static const std::set<std::string, std::less<>> kMoves = {
+      "Cast", "Concat",          "Div",   "Expand", "Gather",  "Identity",  "Mul",
+      "Neg",  "RotaryEmbedding", "Slice", "Split",  "Squeeze", "Transpose", "Unsqueeze"};
+  for (const Node* node : graph.consumers(value)) {
+    if (node->op == "Attention") return true;
+    const bool product = node->op == "MatMul" || node->op == "Einsum";
+    if (product && std::ranges::none_of(node->inputs, [&](const auto& name) { return graph.find_parameter(name); }))
+      return true;
+    if (!kMoves.contains(node->op)) continue;
+    for (int k = 0; k < node->outputs; ++k)
+      if (leads_to_product(graph, node->output(k))) return true;
+  }
+  return false;
+}
+
+/// Does the node split channels into heads, or work on heads?
+bool has_heads(const Graph& graph, const Node& node) {
+  if (node.op == "Attention" || node.op == "RotaryEmbedding") return true;
+  return node.op == "Reshape" && leads_to_product(graph, node.output());
+}
+
 }  // namespace
+
+bool has_heads(const Graph& graph) {
+  return std::ranges::any_of(graph.nodes(), [&](const Node& node) { return has_heads(graph, node); });
+}
 
 int ChannelGroup::member(const std::string& parameter, int axis) const {
   const auto found = std::ranges::find(members, ParameterAxis{parameter, axis});
   return found == members.end() ? -1 : static_cast<int>(found - members.begin());
 }
 
-CoupledChannels::CoupledChannels(const Graph& graph) {
+CoupledChannels::CoupledChannels(const Graph& graph, Heads heads) {
   const ops::Infos infos = ops::infer(graph, kFlowBatch);
   for (const auto& input : graph.inputs) maps_[input.name] = input_map(graph, input, infos.at(input.name), pool_);
   for (const Parameter& parameter : graph.parameters())
     maps_[parameter.name] = ChannelMap(static_cast<size_t>(parameter.value.dim()));
-  for (const Node& node : graph.nodes()) follow(graph, node, infos);
+  for (const Node& node : graph.nodes()) {
+    if (heads == Heads::within || !has_heads(graph, node)) {
+      follow(graph, node, infos);
+      continue;
+    }
+    Node marked = node;
+    marked.attributes.set(std::string(ops::kWholeHeads), int64_t{1});
+    follow(graph, marked, infos);
+  }
   for (const auto& output : graph.outputs)
     for (const Atoms& atoms : maps_.at(output.value))
       for (const Atom atom : atoms) pool_.block(atom, "output '" + output.name + "' of the network");

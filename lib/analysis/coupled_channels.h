@@ -40,11 +40,17 @@ struct ChannelPlace {
   int channel = -1;
 };
 
+/// What of an attention is a channel: the same place within each head, or a whole head.
+enum class Heads { within, whole };
+
+/// Does the network split channels into heads of an attention?
+bool has_heads(const Graph& graph);
+
 /// Channel flow of a graph: an index map per value and parameter, and the groups that follow.
 class CoupledChannels {
 public:
   /// Throws a request error when shapes do not fit.
-  explicit CoupledChannels(const Graph& graph);
+  explicit CoupledChannels(const Graph& graph, Heads heads = Heads::within);
 
   const std::vector<ChannelGroup>& groups() const { return groups_; }
   /// Group and channel of each index of a parameter's axis; empty when the axis carries no channels.

@@ -44,7 +44,8 @@ SparsityRow sparsity(const std::string& name, const at::Tensor& parameter) {
 std::vector<SparsityRow> sparsity(const Graph& graph) {
   std::vector<SparsityRow> rows;
   std::set<const Parameter*> weights;
-  for (const Node& node : graph.nodes()) weights.insert(weight_of(graph, node));
+  for (const Node& node : graph.nodes())
+    for (const Parameter* weight : weights_of(graph, node)) weights.insert(weight);
   for (const Parameter* parameter : learned_parameters(graph)) {
     const int64_t axes = parameter->value.dim();
     if (axes == 2 || axes == 4 || (axes > 2 && weights.contains(parameter)))

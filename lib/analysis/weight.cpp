@@ -1,11 +1,27 @@
 #include "analysis/weight.h"
 
 #include "ops/op.h"
+#include "ops/quantization_grid.h"
+#include "ops/recurrent_layer.h"
 
-#include <algorithm>
+#include <ATen/TensorOperators.h>
+
 #include <set>
 
 namespace compress::analysis {
+
+namespace {
+
+/// The node that rounds a parameter to the integers that it is deployed as; null when there is none.
+const Node* simulated_quantizer(const Graph& graph, const Parameter& parameter) {
+  for (const Node* node : graph.consumers(parameter.name))
+    if ((node->op == "FakeQuantize" && node->inputs[0] == parameter.name) ||
+        (node->op == "ConvBatchNormalization" && node->inputs[1] == parameter.name))
+      return node;
+  return nullptr;
+}
+
+}  // namespace
 
 const Parameter* parameter_behind(const Graph& graph, const std::string& input) {
   if (const Parameter* parameter = graph.find_parameter(input)) return parameter;
@@ -22,6 +38,16 @@ const Parameter* weight_of(const Graph& graph, const Node& node) {
              : nullptr;
 }
 
+std::vector<const Parameter*> weights_of(const Graph& graph, const Node& node) {
+  std::vector<const Parameter*> weights;
+  if (const Parameter* weight = weight_of(graph, node)) weights.push_back(weight);
+  if (ops::recurrent_gates(node) == 0) return weights;
+  for (const size_t input : {ops::kWeightInput, ops::kWeightHidden})
+    if (const Parameter* weight = node.has_input(input) ? parameter_behind(graph, node.inputs[input]) : nullptr)
+      weights.push_back(weight);
+  return weights;
+}
+
 bool is_parameter_quantizer(const Graph& graph, const Node& node) {
   return ops::op_of(node).quantization == ops::Quantization::quantizer && parameter_behind(graph, node.output());
 }
@@ -29,7 +55,7 @@ bool is_parameter_quantizer(const Graph& graph, const Node& node) {
 std::vector<const Parameter*> learned_parameters(const Graph& graph) {
   std::set<const Parameter*> weights;
   for (const Node& node : graph.nodes()) {
-    if (const Parameter* weight = weight_of(graph, node)) weights.insert(weight);
+    for (const Parameter* weight : weights_of(graph, node)) weights.insert(weight);
     if (is_parameter_quantizer(graph, node)) weights.insert(parameter_behind(graph, node.output()));
   }
   std::vector<const Parameter*> learned;
@@ -56,13 +82,23 @@ at::Tensor real_value(const Graph& graph, const Parameter& parameter) {
   return parameter.value;
 }
 
+at::Tensor stored_value(const Graph& graph, const Parameter& parameter) {
+  const Node* node = simulated_quantizer(graph, parameter);
+  if (!node) return parameter.value.detach();
+  const auto spec = ops::grid_spec(*node);
+  const at::Tensor value = parameter.value.detach();
+  const bool folds = node->op == "ConvBatchNormalization";  // its grid is that of the plain weight, but for a factor
+  const auto axis = folds ? 0 : node->attributes.integer("axis", -1);
+  const auto range = ops::value_range(value, axis);
+  const auto grid = folds ? ops::make_grid(range.min, range.max, spec)
+                          : ops::Grid{graph.parameter(node->inputs[1]).value, graph.parameter(node->inputs[2]).value};
+  const at::Tensor integers = ops::quantized(value, grid, spec, axis);
+  return integers - ops::along_axis(grid.zero_point, axis, value.dim()).to(integers.scalar_type());
+}
+
 int64_t stored_bits(const Graph& graph, const Parameter& parameter) {
-  for (const auto* node : graph.consumers(parameter.name)) {
-    const bool quantised = (node->op == "FakeQuantize" && node->inputs[0] == parameter.name) ||
-                           (node->op == "ConvBatchNormalization" && node->inputs[1] == parameter.name);
-    if (quantised) return node->attributes.integer("bits", 8);
-  }
-  return parameter.value.element_size() * 8;
+  const Node* node = simulated_quantizer(graph, parameter);
+  return node ? node->attributes.integer("bits", 8) : parameter.value.element_size() * 8;
 }
 
 }  // namespace compress::analysis

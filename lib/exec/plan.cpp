@@ -120,11 +120,40 @@ struct Plan::Impl {
     return values;
   }
 
-  Tensors run_rest(size_t cut, const std::vector<int>& filled, std::span<const at::Tensor> values) const {
+  /// Where a run may go on, at the latest, and the values that it needs there.
+  struct Start {
+    size_t cut;
+    std::vector<int> slots;
+    Tensors values;
+  };
+
+  /// The plan that saved the values may melt nodes together in another way, and have stopped a few steps earlier.
+  Start start_at(std::string_view node, const Live& live) const {
+    for (auto at = static_cast<int64_t>(cut(node)); at >= 0; --at) {
+      auto slots = needed(static_cast<size_t>(at));
+      if (auto values = find(slots, live)) return {static_cast<size_t>(at), std::move(slots), std::move(*values)};
+    }
+    throw run_error("the saved values do not allow to start graph '{}' from node '{}'", program.graph, node);
+  }
+
+  /// The slots after steps first ... last-1.
+  Tensors run_steps(const Start& start, std::span<const at::Tensor> values, size_t last) const {
     Tensors slots(program.slots.size());
-    for (size_t i = 0; i < filled.size(); ++i) slots[filled[i]] = values[i];
-    execute(program, cut, program.steps.size(), slots, options.observer);
-    return outputs_of(slots);
+    for (size_t i = 0; i < start.slots.size(); ++i) slots[start.slots[i]] = values[i];
+    execute(program, start.cut, last, slots, options.observer);
+    return slots;
+  }
+
+  static Tensors pick(const Tensors& slots, const std::vector<int>& wanted) {
+    Tensors picked;
+    for (const int slot : wanted) picked.push_back(slots[slot]);
+    return picked;
+  }
+
+  Live live(const std::vector<int>& slots, const Tensors& values) const {
+    Live live;
+    for (size_t i = 0; i < slots.size(); ++i) live.values.emplace_back(program.slots[slots[i]], values[i]);
+    return live;
   }
 
   /// Train plans follow the caller's gradient mode.
@@ -160,25 +189,29 @@ Plan::Live Plan::run_until(std::string_view node, std::span<const at::Tensor> in
     auto slots = impl.slots_with(part);
     impl.observe_given(slots);
     execute(impl.program, 0, cut, slots, impl.options.observer);
-    Tensors saved;
-    for (const int slot : needed) saved.push_back(slots[slot]);
-    return saved;
+    return Impl::pick(slots, needed);
   });
-  Live live;
-  for (size_t i = 0; i < needed.size(); ++i) live.values.emplace_back(impl.program.slots[needed[i]], values[i]);
-  return live;
+  return impl.live(needed, values);
 }
 
 Tensors Plan::run_from(std::string_view node, const Live& live) const {
   const auto& impl = *impl_;
   const at::AutoGradMode gradients(impl.gradients());
-  // The plan that saved the values may melt nodes together in another way, and have stopped a few steps earlier.
-  for (auto cut = static_cast<int64_t>(impl.cut(node)); cut >= 0; --cut) {
-    const auto needed = impl.needed(cut);
-    if (const auto values = impl.find(needed, live))
-      return run_in_slices(*values, impl.program.slice, [&](auto part) { return impl.run_rest(cut, needed, part); });
-  }
-  throw run_error("the saved values do not allow to start graph '{}' from node '{}'", impl.program.graph, node);
+  const auto start = impl.start_at(node, live);
+  return run_in_slices(start.values, impl.program.slice, [&](auto part) {
+    return impl.outputs_of(impl.run_steps(start, part, impl.program.steps.size()));
+  });
+}
+
+Plan::Live Plan::run_between(std::string_view from, const Live& live, std::string_view to) const {
+  const auto& impl = *impl_;
+  const at::AutoGradMode gradients(impl.gradients());
+  const auto start = impl.start_at(from, live);
+  const size_t end = std::max(start.cut, impl.cut(to));
+  const auto needed = impl.needed(end);
+  const auto values = run_in_slices(start.values, impl.program.slice,
+                                    [&](auto part) { return Impl::pick(impl.run_steps(start, part, end), needed); });
+  return impl.live(needed, values);
 }
 
 uint64_t Plan::version() const {

@@ -54,6 +54,8 @@ public:
   /// ... and the rest as often as wished, also in another plan of the same graph whose parameters from `node` on
   /// differ.
   Tensors run_from(std::string_view node, const Live& live) const;
+  /// From one node up to a later one: what run_until() would give for it.
+  Live run_between(std::string_view from, const Live& live, std::string_view to) const;
 
   uint64_t version() const;  ///< of the graph at compilation
   /// One line per step: what was fused, what is freed.

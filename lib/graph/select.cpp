@@ -8,9 +8,12 @@ namespace compress {
 
 namespace {
 
-std::string_view without_module(std::string_view word) {
-  constexpr std::string_view kWrapper = "module.";
-  return word.starts_with(kWrapper) ? word.substr(kWrapper.size()) : word;
+std::string without_module(std::string_view word) {
+  constexpr std::string_view kWrapper = "module.", kWithin = ".module.";
+  std::string name(word.starts_with(kWrapper) ? word.substr(kWrapper.size()) : word);
+  for (size_t at = name.find(kWithin); at != std::string::npos; at = name.find(kWithin, at))
+    name.erase(at, kWrapper.size());
+  return name;
 }
 
 std::vector<std::string> trainable_names(const Graph& graph) {

@@ -10,8 +10,8 @@
 namespace compress {
 
 /// The parameters that a recipe means by `word`: an exact name, or a pattern with '*' and '?' over the trainable
-/// parameters. A leading "module." (PyTorch's data-parallel wrapper) is dropped. In the graph's order. Throws a request
-/// error when nothing matches.
+/// parameters. "module." (PyTorch's data-parallel wrapper) is dropped, at the beginning and behind a dot.
+/// In the graph's order. Throws a request error when nothing matches.
 std::vector<std::string> select_parameters(const Graph& graph, std::string_view word);
 
 /// The parameters that any of the words means, each once, in the order of the words. Every word must match; problems

@@ -13,11 +13,12 @@
 namespace compress::io {
 
 /// Everything a run needs to go on: a folder with graph.onnx (parameters too), tensors.safetensors (masks as
-/// "mask/NAME", optimiser, averages) and state.json (anything else, and the checksums of the other files). Loading
+/// "mask/NAME", optimiser, averages) and state.json (anything else, and the checksums of the other files). Tensors that
+/// are mostly zeros are packed (zero_packing.h), those of the graph as "parameter/NAME" beside the others. Loading
 /// needs no code of the architecture.
 struct Checkpoint {
   Graph graph;
-  std::map<std::string, at::Tensor> tensors;  ///< names must not begin with "mask/"
+  std::map<std::string, at::Tensor> tensors;  ///< no "mask/", "parameter/", "packed/" in front
   nlohmann::json state;                       ///< numbers must be finite
 };
 

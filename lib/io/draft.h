@@ -93,7 +93,11 @@ double shortest(float value);
 std::filesystem::path folder_of(const std::filesystem::path& file);
 
 /// Throws a request error for anything that is not a model; `name` names it, `folder` is empty when there is none.
-Draft read_draft(std::string_view bytes, const std::string& name, const std::filesystem::path& folder);
+/// `elsewhere`: initialisers that the caller kept (ExportOptions::elsewhere).
+Draft read_draft(std::string_view bytes,
+                 const std::string& name,
+                 const std::filesystem::path& folder,
+                 const std::map<std::string, at::Tensor>& elsewhere = {});
 
 /// Restores topological order; throws a request error that names a node of a cycle.
 void sort_nodes(std::vector<DraftNode>& nodes);

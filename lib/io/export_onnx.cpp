@@ -155,6 +155,8 @@ public:
 
 private:
   void write_parameter(const Parameter& parameter) {
+    if (options_.elsewhere.contains(parameter.name))
+      return write_tensor_elsewhere(*model_.mutable_graph()->add_initializer(), parameter.name, parameter.value);
     const auto packed = packed_.find(parameter.name);
     if (packed == packed_.end()) return write_initializer(parameter.name, parameter.value);
     if (packed->second.value.defined()) write_initializer(packed->second.name, packed->second.value);
@@ -328,9 +330,10 @@ onnx::ModelProto to_model(const Graph& graph, const ExportOptions& options, Exte
   });
 }
 
-int64_t tensor_bytes(const Graph& graph) {
+int64_t tensor_bytes(const Graph& graph, const ExportOptions& options) {
   int64_t bytes = 0;
-  for (const auto& parameter : graph.parameters()) bytes += static_cast<int64_t>(parameter.value.nbytes());
+  for (const auto& parameter : graph.parameters())
+    if (!options.elsewhere.contains(parameter.name)) bytes += static_cast<int64_t>(parameter.value.nbytes());
   return bytes;
 }
 
@@ -348,7 +351,7 @@ std::filesystem::path external_data_of(const std::filesystem::path& path) {
 }
 
 std::string export_onnx_bytes(const Graph& graph, ExportOptions options) {
-  if (const auto bytes = tensor_bytes(graph); bytes > options.largest || options.external_data)
+  if (const auto bytes = tensor_bytes(graph, options); bytes > options.largest || options.external_data)
     throw request_error("the model has {} of tensors, one ONNX file can hold {}", human_bytes(bytes),
                         human_bytes(options.external_data ? 0 : options.largest))
         .hint("export it to a file: the tensors then go beside it");
@@ -356,7 +359,7 @@ std::string export_onnx_bytes(const Graph& graph, ExportOptions options) {
 }
 
 void export_onnx(const Graph& graph, const std::filesystem::path& path, ExportOptions options) {
-  if (tensor_bytes(graph) <= options.largest && !options.external_data)
+  if (tensor_bytes(graph, options) <= options.largest && !options.external_data)
     return write_file(path, serialize(to_model(graph, options, nullptr)));
   const auto place = external_data_of(path);
   ExternalData data(place.filename().string());

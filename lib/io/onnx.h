@@ -3,7 +3,9 @@
 #include "graph/graph.h"
 
 #include <filesystem>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -24,15 +26,19 @@ Graph import_onnx(const std::filesystem::path& path);
 /// The same from memory; `name` is for messages. External data cannot be read.
 Graph import_onnx_bytes(std::string_view bytes, const std::string& name);
 
-/// Reads what export_onnx wrote, node by node, without bringing anything to another form (checkpoints).
-Graph read_onnx_exactly(const std::filesystem::path& path);
+/// Reads what export_onnx wrote, node by node, without bringing anything to another form (checkpoints). `elsewhere`:
+/// the tensors of ExportOptions::elsewhere.
+Graph read_onnx_exactly(const std::filesystem::path& path, const std::map<std::string, at::Tensor>& elsewhere = {});
+/// The same from memory; `name` is for messages.
+Graph read_onnx_exactly_bytes(std::string_view bytes, const std::string& name);
 
 struct ExportOptions {
   /// 13 to kNewestOpset; none: kUsualOpset, or the oldest one behind it that has all that the graph uses.
   std::optional<int> opset = {};
-  bool own_operators = false;       ///< allow operators of the domain "compress", which other programs cannot run
-  int64_t largest = 2'000'000'000;  ///< bytes of tensors; above that they go to a file beside the model
-  bool external_data = false;       ///< tensors go to a file beside the model, however small the model is
+  bool own_operators = false;            ///< allow operators of the domain "compress", which other programs cannot run
+  int64_t largest = 2'000'000'000;       ///< bytes of tensors; above that they go to a file beside the model
+  bool external_data = false;            ///< tensors go to a file beside the model, however small the model is
+  std::set<std::string> elsewhere = {};  ///< parameters whose tensors the caller keeps: only read_onnx_exactly takes it
 };
 
 /// The opset that a file of this graph gets when none is asked for.

@@ -16,6 +16,9 @@ namespace {
 
 using onnx::TensorProto;
 
+/// The key of external data that says that a checkpoint keeps the tensor beside the model.
+constexpr const char* kElsewhere = "compress.elsewhere";
+
 constexpr std::array<std::pair<int, at::ScalarType>, 13> kTypes{{
     {TensorProto::FLOAT, at::kFloat},
     {TensorProto::UINT8, at::kByte},
@@ -109,6 +112,9 @@ at::Tensor from_external(const TensorProto& proto,
   std::string location;
   int64_t offset = 0, length = -1;
   for (const auto& entry : proto.external_data()) {
+    if (entry.key() == kElsewhere)
+      throw request_error("tensor '{}' is kept packed in the checkpoint, not in this file", proto.name())
+          .hint("open the folder of the run, or export the model");
     if (entry.key() == "location") location = entry.value();
     if (entry.key() == "offset") offset = external_number(proto, entry.value());
     if (entry.key() == "length") length = external_number(proto, entry.value());
@@ -176,6 +182,23 @@ void write_tensor_header(TensorProto& proto, const std::string& name, const at::
   proto.set_name(name);
   proto.set_data_type(onnx_type(tensor.scalar_type()));
   for (const auto size : tensor.sizes()) proto.add_dims(size);
+}
+
+void write_tensor_elsewhere(TensorProto& proto, const std::string& name, const at::Tensor& tensor) {
+  write_tensor_header(proto, name, tensor);
+  proto.set_data_location(TensorProto::EXTERNAL);
+  auto& entry = *proto.add_external_data();
+  entry.set_key(kElsewhere);
+  entry.set_value("packed");
+}
+
+at::Tensor take_tensor_elsewhere(const TensorProto& proto, const at::Tensor& tensor) {
+  const std::vector<int64_t> sizes(proto.dims().begin(), proto.dims().end());
+  if (tensor.sizes() != at::IntArrayRef(sizes) || scalar_type(proto.data_type()) != tensor.scalar_type())
+    throw request_error("tensor '{}' is kept elsewhere with shape {} and type {}, which are not the model's",
+                        proto.name(), shape_text(tensor.sizes()), c10::toString(tensor.scalar_type()))
+        .hint("the files do not belong together; use another checkpoint");
+  return tensor;
 }
 
 void write_tensor(TensorProto& proto, const std::string& name, const at::Tensor& tensor) {

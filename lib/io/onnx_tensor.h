@@ -23,6 +23,12 @@ std::optional<int64_t> element_count(at::IntArrayRef sizes);
 /// tensor.
 at::Tensor read_tensor(const onnx::TensorProto& proto, const std::filesystem::path& folder);
 
+/// Name, type and sizes of a tensor that is kept elsewhere; reading it as one of the model is an error that says so.
+void write_tensor_elsewhere(onnx::TensorProto& proto, const std::string& name, const at::Tensor& tensor);
+
+/// The tensor that was kept elsewhere. Throws a request error when it is not what the model expects.
+at::Tensor take_tensor_elsewhere(const onnx::TensorProto& proto, const at::Tensor& tensor);
+
 /// Name, type and sizes.
 void write_tensor_header(onnx::TensorProto& proto, const std::string& name, const at::Tensor& tensor);
 

@@ -79,7 +79,10 @@ GraphInput read_input(const onnx::ValueInfoProto& proto) {
 
 class Reader {
 public:
-  Reader(const onnx::ModelProto& model, const std::filesystem::path& folder) : model_(model), folder_(folder) {}
+  Reader(const onnx::ModelProto& model,
+         const std::filesystem::path& folder,
+         const std::map<std::string, at::Tensor>& elsewhere)
+      : model_(model), folder_(folder), elsewhere_(elsewhere) {}
 
   Draft read(const std::string& name) {
     for (const auto& entry : model_.metadata_props()) draft_.metadata[entry.key()] = entry.value();
@@ -110,7 +113,9 @@ private:
     for (const auto& proto : graph.initializer()) {
       claim(proto.name(), "an initialiser");
       const bool lost = !draft_.own && is_lost(proto.name());
-      draft_.constants[proto.name()] = {read_tensor(proto, folder_), lost ? "" : proto.name()};
+      const auto kept = elsewhere_.find(proto.name());
+      auto value = kept == elsewhere_.end() ? read_tensor(proto, folder_) : take_tensor_elsewhere(proto, kept->second);
+      draft_.constants[proto.name()] = {std::move(value), lost ? "" : proto.name()};
       draft_.constant_order.push_back(proto.name());
     }
   }
@@ -144,15 +149,19 @@ private:
 
   const onnx::ModelProto& model_;
   const std::filesystem::path& folder_;
+  const std::map<std::string, at::Tensor>& elsewhere_;
   Draft draft_;
   std::set<std::string> values_;
 };
 
 }  // namespace
 
-Draft read_draft(std::string_view bytes, const std::string& name, const std::filesystem::path& folder) {
+Draft read_draft(std::string_view bytes,
+                 const std::string& name,
+                 const std::filesystem::path& folder,
+                 const std::map<std::string, at::Tensor>& elsewhere) {
   const auto model = parse_model(bytes);
-  return Reader(model, folder).read(name);
+  return Reader(model, folder, elsewhere).read(name);
 }
 
 }  // namespace compress::io

@@ -52,10 +52,14 @@ private:
 
 }  // namespace
 
-Graph read_onnx_exactly(const std::filesystem::path& path) {
+Graph read_onnx_exactly(const std::filesystem::path& path, const std::map<std::string, at::Tensor>& elsewhere) {
   const auto bytes = read_file(path);
   return blame_file(path.string(),
-                    [&] { return ExactReader(read_draft(bytes, path.string(), folder_of(path))).run(); });
+                    [&] { return ExactReader(read_draft(bytes, path.string(), folder_of(path), elsewhere)).run(); });
+}
+
+Graph read_onnx_exactly_bytes(std::string_view bytes, const std::string& name) {
+  return blame_file(name, [&] { return ExactReader(read_draft(bytes, name, {})).run(); });
 }
 
 }  // namespace compress::io

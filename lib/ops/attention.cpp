@@ -1,6 +1,7 @@
 #include "core/text.h"
 #include "ops/attributes.h"
 #include "ops/channels.h"
+#include "ops/heads.h"
 #include "ops/shape.h"
 
 #include <ATen/TensorOperators.h>
@@ -223,8 +224,40 @@ Atoms head_channels(ChannelFlow& flow, size_t i, int64_t size) {
   return {all.begin(), all.begin() + size};
 }
 
+/// Heads as channels: those of query, key, value and result are the same. False when heads are shared or have a past,
+/// where they cannot go one by one.
+bool whole_head_channels(ChannelFlow& flow, const AttentionSizes& s) {
+  if (s.query_heads != s.heads || flow.has(kPastKey) || flow.node().outputs > 1) return false;
+  const int64_t axis = s.flat ? 2 : 1;
+  Atoms heads;
+  for (const auto i : {kQuery, kKey, kValue}) {
+    if (flow.is_parameter(i) || flow.axis(i, axis).empty()) return false;
+    const auto all = flow.axis(i, axis);
+    const auto inner = all.size() / static_cast<size_t>(s.heads);
+    if (heads.empty())
+      for (size_t head = 0; head < static_cast<size_t>(s.heads); ++head) heads.push_back(all[head * inner]);
+    for (size_t k = 0; k < all.size(); ++k) flow.unite({heads[k / inner]}, {all[k]});
+  }
+  for (size_t i = 0; i < flow.inputs(); ++i)
+    for (int64_t other = 0; flow.has(i) && other < std::ssize(flow.shape(i)); ++other) {
+      if (i <= kValue && other == axis) continue;
+      if (flow.is_parameter(i)) flow.bind(i, other, {});
+      flow.block(flow.axis(i, other), "only whole heads are followed");
+    }
+  ChannelMap y(flow.output_shape().size());
+  for (const Atom head : heads)
+    y[static_cast<size_t>(axis)].insert(y[static_cast<size_t>(axis)].end(),
+                                        static_cast<size_t>(s.flat ? s.value_size : 1), head);
+  flow.set_output(std::move(y));
+  return true;
+}
+
 /// Query and key share the size that is summed over; the value's size is the output's. Heads and places stay.
 void attention_channels(ChannelFlow& flow) {
+  if (follows_whole_heads(flow.node()) &&
+      whole_head_channels(flow,
+                          sizes_of(flow.node(), flow.shape(kQuery), flow.shape(kKey), flow.shape(kValue), nullptr)))
+    return;
   for (size_t i = 0; i < flow.inputs(); ++i)
     for (int64_t axis = 0; flow.has(i) && axis < std::ssize(flow.shape(i)); ++axis) {
       const bool last = axis + 1 == std::ssize(flow.shape(i)) && i != kMask && i != kValidKeys;
@@ -245,13 +278,31 @@ void attention_channels(ChannelFlow& flow) {
   if (flow.node().outputs > 2) flow.set_output({{}, {}, {}, v}, 2);
 }
 
+/// How many heads stay when whole heads go; -1 when channels within all heads do.
+int64_t whole_heads_kept(const std::vector<bool>& kept, int64_t heads) {
+  const auto size = std::ssize(kept) / heads;
+  int64_t whole = 0;
+  for (int64_t head = 0; head < heads; ++head) {
+    const auto begin = kept.begin() + head * size;
+    const auto stay = std::count(begin, begin + size, true);
+    if (stay != 0 && stay != size) return -1;
+    whole += stay == size;
+  }
+  return whole;
+}
+
 /// The default scale follows the size of a head; after thinning it must be what it was.
 void attention_resize(Node& node, const Resize& resize) {
-  if (node.attributes.has("scale")) return;
   const auto axis = node.attributes.has("q_num_heads") ? 2 : 3;
   const auto kept = resize.kept_input(kQuery, axis);
   const auto heads = axis == 2 ? node.attributes.integer("q_num_heads", 1) : 1;
   if (kept.empty() || resize.count_input(kQuery, axis) == std::ssize(kept)) return;
+  if (const auto left = axis == 2 ? whole_heads_kept(kept, heads) : -1; left > 0) {
+    node.attributes.set("q_num_heads", left);
+    node.attributes.set("kv_num_heads", left);
+    return;
+  }
+  if (node.attributes.has("scale")) return;
   node.attributes.set("scale", 1 / std::sqrt(static_cast<double>(std::ssize(kept)) / static_cast<double>(heads)));
 }
 

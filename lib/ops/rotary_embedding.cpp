@@ -1,5 +1,6 @@
 #include "core/text.h"
 #include "ops/channels.h"
+#include "ops/heads.h"
 #include "ops/shape.h"
 
 #include <ATen/TensorOperators.h>
@@ -74,6 +75,21 @@ std::vector<ValueInfo> rotary_infer(const InferCall& call) {
   return {call.in(kRotated)};
 }
 
+/// Turning mixes the channels of a head; heads [batch, heads, length, size] stay apart.
+void rotary_channels(ChannelFlow& flow) {
+  const bool apart = follows_whole_heads(flow.node()) && flow.shape(kRotated).size() == 4;
+  const auto heads = apart ? flow.axis(kRotated, 1) : Atoms();
+  for (size_t i = 0; i < flow.inputs(); ++i)
+    for (int64_t axis = 0; flow.has(i) && axis < std::ssize(flow.shape(i)); ++axis) {
+      if (apart && i == kRotated && axis == 1) continue;
+      if (flow.is_parameter(i)) flow.bind(i, axis, {});
+      flow.block(flow.axis(i, axis), "the channels of a head are mixed");
+    }
+  ChannelMap map(flow.output_shape().size());
+  if (apart) map[1] = heads;
+  flow.set_output(std::move(map));
+}
+
 }  // namespace
 
 namespace families {
@@ -89,7 +105,7 @@ extern const OpFamily rotary_embedding{{{.name = "RotaryEmbedding",
                                          .gradient = Gradient::yes,
                                          .infer = rotary_infer,
                                          .macs = no_macs,
-                                         .channels = blocked,
+                                         .channels = rotary_channels,
                                          .resize = keep_attributes,
                                          .quantization = Quantization::none}}};
 }

@@ -1,4 +1,5 @@
 #include "ops/channels.h"
+#include "ops/heads.h"
 #include "ops/shape.h"
 
 #include <algorithm>
@@ -59,6 +60,25 @@ Atoms along(const ChannelFlow& flow, const Atoms& atoms, int64_t size, int64_t i
   return result;
 }
 
+/// The atom at each index of an axis of `size`, all others of the axes that `atoms` is split into united.
+Atoms united_along(ChannelFlow& flow, const Atoms& atoms, int64_t size, int64_t inner) {
+  Atoms result(static_cast<size_t>(size), -1);
+  for (size_t k = 0; k < atoms.size(); ++k) {
+    auto& atom = result[k / static_cast<size_t>(inner) % result.size()];
+    if (atom < 0) atom = atoms[k];
+    flow.unite({atom}, {atoms[k]});
+  }
+  return result;
+}
+
+/// The axis of the heads: the last but one of those that are longer than one; -1 when there is none.
+int64_t heads_axis(const Shape& shape, const AxisGroup& group) {
+  std::vector<int64_t> longer;
+  for (auto axis = group.to_begin; axis < group.to_end; ++axis)
+    if (shape[axis] > 1) longer.push_back(static_cast<int64_t>(axis));
+  return longer.size() < 2 ? -1 : longer[longer.size() - 2];
+}
+
 /// Splits an axis: the channels go to the one axis that they depend on; when there is none, all but the last long axis
 /// are united.
 void split_channels(ChannelFlow& flow, const Atoms& atoms, const AxisGroup& group, ChannelMap& map) {
@@ -66,6 +86,11 @@ void split_channels(ChannelFlow& flow, const Atoms& atoms, const AxisGroup& grou
   const auto inner_of = [&](size_t axis) {
     return elements(std::span(shape).subspan(axis + 1, group.to_end - axis - 1));
   };
+  if (const auto heads = follows_whole_heads(flow.node()) ? heads_axis(shape, group) : -1; heads >= 0) {
+    const auto axis = static_cast<size_t>(heads);
+    map[axis] = united_along(flow, atoms, shape[axis], inner_of(axis));
+    return;
+  }
   size_t last = group.to_begin;
   for (auto axis = group.to_begin; axis < group.to_end; ++axis) {
     if (shape[axis] == 1) continue;
@@ -73,14 +98,7 @@ void split_channels(ChannelFlow& flow, const Atoms& atoms, const AxisGroup& grou
     map[axis] = along(flow, atoms, shape[axis], inner_of(axis));
     if (!map[axis].empty()) return;
   }
-  const auto period = static_cast<size_t>(shape[last]);
-  const auto inner = static_cast<size_t>(inner_of(last));
-  map[last].assign(period, -1);
-  for (size_t k = 0; k < atoms.size(); ++k) {
-    auto& atom = map[last][k / inner % period];
-    if (atom < 0) atom = atoms[k];
-    flow.unite({atom}, {atoms[k]});
-  }
+  map[last] = united_along(flow, atoms, shape[last], inner_of(last));
 }
 
 /// The axis of input i that meets axis `axis` of the output; -1 when it has none there.

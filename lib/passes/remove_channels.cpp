@@ -50,6 +50,7 @@ private:
       Parameter& parameter = graph_.parameter(name);
       const bool requires_grad = parameter.value.requires_grad();
       const auto cut = [&](const at::Tensor& tensor) {
+        if (tensor.is_meta()) return tensor.narrow(static_cast<int64_t>(axis), 0, std::ssize(kept));  // shapes only
         return tensor.detach().index_select(static_cast<int64_t>(axis),
                                             at::tensor(kept, tensor.options().dtype(at::kLong)));
       };

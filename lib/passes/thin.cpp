@@ -1,10 +1,12 @@
 // Removes the channels that pruning made useless. The thinned network computes, in evaluation, what the masked one
 // does: a channel goes only when that is provable (dead_channels.h), together with everything coupled to it
-// (analysis/coupled_channels.h). During training a removed constant channel could have come back through its
+// (analysis/coupled_channels.h). A branch whose contribution to an addition became constant goes as a whole
+// (constant_branches.h). During training a removed constant channel could have come back through its
 // batch-norm's beta; that is what removal means.
 #include "analysis/weight.h"
 #include "core/log.h"
 #include "ops/op.h"
+#include "passes/constant_branches.h"
 #include "passes/dead_channels.h"
 #include "passes/drop_batchnorm.h"
 #include "passes/linear_layer.h"
@@ -89,17 +91,26 @@ public:
   Changes run(Graph& graph) override {
     const at::NoGradGuard no_grad;
     if (batch_norm_ == BatchNorm::drop) drop_batchnorm_of_zero_filters(graph);
-    const CoupledChannels channels(graph);
+    Changes changes = remove_constant_branches(graph);
+    if (analysis::has_heads(graph)) changes.append(remove_dead(graph, analysis::Heads::whole));
+    changes.append(remove_dead(graph, analysis::Heads::within));
+    if (changes.empty()) log::warning("[thin] nothing was removed: no channel is constant or unread");
+    return changes;
+  }
+
+private:
+  Changes remove_dead(Graph& graph, analysis::Heads heads) const {
+    const CoupledChannels channels(graph, heads);
     const DeadChannels dead = find_dead_channels(graph, channels);
-    for (const auto& note : dead.notes) log::info("[thin] {}", note);
-    if (!dead.notes.empty() && batch_norm_ == BatchNorm::exact)
-      log::info("[thin] 'batch_norm: drop' removes the constant ones behind zero filters too, with the bias, gamma and "
-                "beta that make their constant; that changes the function, so train on after it");
-    report_blocked(graph, channels, dead);
-    if (dead.classes == 0) {
-      log::warning("[thin] nothing was removed: no channel is constant or unread");
-      return {};
+    if (heads == analysis::Heads::within) {
+      for (const auto& note : dead.notes) log::info("[thin] {}", note);
+      if (!dead.notes.empty() && batch_norm_ == BatchNorm::exact)
+        log::info(
+            "[thin] 'batch_norm: drop' removes the constant ones behind zero filters too, with the bias, gamma and "
+            "beta that make their constant; that changes the function, so train on after it");
+      report_blocked(graph, channels, dead);
     }
+    if (dead.classes == 0) return {};
     const auto before = layers_of(graph);
     Changes changes = remove_channels(graph, channels, dead.removed);
     fold_constants(graph, channels, dead, changes);
@@ -108,7 +119,6 @@ public:
     return changes;
   }
 
-private:
   static void
   fold_constants(Graph& graph, const CoupledChannels& channels, const DeadChannels& dead, Changes& changes) {
     for (const auto& [name, constants] : dead.constants) {

@@ -1,36 +1,33 @@
-#include "graph/select.h"
-#include "prune/level.h"
-
-#include <nlohmann/json.hpp>
+#include "prune/composition.h"
+#include "prune/gradual.h"
+#include "prune/make_part.h"
+#include "prune/shares.h"
 
 namespace compress::prune {
 
 namespace {
 
-class AutomatedGradualPruner final : public Pruner {
+class AutomatedGradualPruner final : public ComposedPruner {
 public:
   void declare(Settings& settings) override {
-    level_.declare(settings);
+    gradual_.declare(settings);
     settings.required("weights", words_, "parameters to prune, by name or pattern, each to its own level");
   }
-  void check(const Moment& moment) const override { level_.check(moment); }
-  void bind(const Graph& graph, Problems& problems) override {
-    require_words(words_, problems);
-    names_ = select_parameters(graph, words_, problems);
-  }
-  const std::vector<std::string>& parameters() const override { return names_; }
-
-  void set_masks(Graph& graph, const Moment& moment) override {
-    for (const auto& name : names_) set_mask(graph, name, level_mask(graph.parameter(name).value, level_.at(moment)));
-  }
-
-  void apply(const Changes& changes) override { follow(names_, changes); }
-  nlohmann::json save() const override { return {{"parameters", names_}}; }
-  void load(const nlohmann::json& state) override { state.at("parameters").get_to(names_); }
+  void check(const Moment& moment) const override { gradual_.check(moment); }
 
 private:
-  GradualLevel level_;
-  std::vector<std::string> words_, names_;
+  Parts assemble() const override {
+    return {.criterion = make_part(criteria(), "magnitude"),
+            .granularity = make_part(analysis::granularities(), "element"),
+            .amount =
+                make_share([gradual = gradual_](const Unit&, const Moment& moment) { return gradual.at(moment); })};
+  }
+  Selection select(const Graph& graph, Problems& problems) const override {
+    return select_any(graph, words_, problems);
+  }
+
+  Gradual gradual_{.initial_name = "initial_sparsity", .final_name = "final_sparsity"};
+  std::vector<std::string> words_;
 };
 
 }  // namespace

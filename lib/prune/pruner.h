@@ -3,8 +3,8 @@
 #include "core/registry.h"
 #include "core/settings.h"
 #include "graph/graph.h"
-
-#include <nlohmann/json_fwd.hpp>
+#include "prune/moment.h"
+#include "train/hook.h"
 
 #include <map>
 #include <memory>
@@ -12,14 +12,6 @@
 #include <vector>
 
 namespace compress::prune {
-
-/// When a pruner is asked for masks.
-struct Moment {
-  int64_t index = 0, count = 1;  ///< which of the window's active epochs this is, and how many there are
-  int64_t epoch = 0;
-  int64_t step = 0;  ///< mini-batches since the start of training
-  uint64_t seed = 0;
-};
 
 /// Decides which weights (or structures) stay. One file and one line in pruners.def each; Distiller's names and
 /// arguments.
@@ -37,11 +29,21 @@ public:
   virtual const std::vector<std::string>& parameters() const = 0;
   /// Writes the masks (0/1 tensors) of its parameters into the graph; does not touch the values.
   virtual void set_masks(Graph& graph, const Moment& moment) = 0;
+
+  /// Before masks are set: runs training data through the network, when it judges by activations.
+  virtual void collect(train::State&) {}
+  /// Before each optimiser step, from the policy's first mini-batch on: gradients are there.
+  virtual void observe(const Graph&) {}
+  /// False until it has observed what it needs: masks are then set at the next moment only.
+  virtual bool ready() const { return true; }
+  /// After masks were set, before they are applied: changes the values of weights that stay, when that is its way.
+  virtual void adjust(train::State&) {}
+
   /// Follows renames, removals and slices.
   virtual void apply(const Changes& changes) = 0;
   /// State that matters for a resume: what bind() found and later edits changed, leader maps.
-  virtual nlohmann::json save() const = 0;
-  virtual void load(const nlohmann::json& state) = 0;
+  virtual train::Memory save() const = 0;
+  virtual void load(const train::Memory& memory) = 0;
 };
 const Registry<Pruner>& pruners();
 

@@ -1,9 +1,4 @@
-#include "graph/select.h"
-#include "regularize/regularizer.h"
-
-#include <ATen/core/Tensor.h>
-
-#include <nlohmann/json.hpp>
+#include "regularize/parameter_terms.h"
 
 namespace compress::regularize {
 
@@ -11,7 +6,7 @@ namespace {
 
 /// lambda * sum of |w| over the named parameters. With a criterion, weights of magnitude up to lambda are zeroed after
 /// each mini-batch.
-class L1Regularizer final : public Regularizer {
+class L1Regularizer final : public ParameterTerms {
 public:
   void declare(Settings& settings) override {
     settings.required("reg_regims", words_, "strength (lambda) by parameter name or pattern", at_least(0));
@@ -21,15 +16,6 @@ public:
         "zero weights of magnitude up to lambda after each mini-batch; for single weights both criteria are |w|");
   }
   void bind(const Graph& graph, Problems& problems) override { strengths_ = select_values(graph, words_, problems); }
-
-  at::Tensor loss(const Graph& graph) const override {
-    at::Tensor sum;
-    for (size_t i = 0; i < strengths_.names.size(); ++i) {
-      const auto term = graph.parameter(strengths_.names[i]).value.abs().sum().mul(strengths_.values[i]);
-      sum = sum.defined() ? sum.add(term) : term;
-    }
-    return sum;
-  }
 
   std::map<std::string, at::Tensor> threshold_masks(const Graph& graph) const override {
     std::map<std::string, at::Tensor> masks;
@@ -42,19 +28,13 @@ public:
   }
   bool thresholds() const override { return criterion_ != Criterion::none; }
 
-  const std::vector<std::string>& parameters() const override { return strengths_.names; }
-  void apply(const Changes& changes) override { follow(strengths_, changes); }
-  nlohmann::json save() const override { return {{"parameters", strengths_.names}, {"strengths", strengths_.values}}; }
-  void load(const nlohmann::json& state) override {
-    state.at("parameters").get_to(strengths_.names);
-    state.at("strengths").get_to(strengths_.values);
-  }
+protected:
+  at::Tensor term(const at::Tensor& value) const override { return value.abs().sum(); }
 
 private:
   enum class Criterion { none, magnitude };
   std::map<std::string, double> words_;
   Criterion criterion_ = Criterion::none;
-  ParameterValues strengths_;
 };
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "regularize/regularizer.h"
 
+#include <ATen/core/Tensor.h>
+
 namespace compress::regularize {
 
 #define ENTRY(name) extern const Entry<Regularizer> name;
@@ -14,6 +16,10 @@ const Registry<Regularizer>& regularizers() {
 #undef ENTRY
   static constexpr Registry<Regularizer> kRegistry("regularizer", kEntries);
   return kRegistry;
+}
+
+at::Tensor plus_term(const at::Tensor& sum, const at::Tensor& term, double strength) {
+  return sum.defined() ? sum.add(term, strength) : term.mul(strength);
 }
 
 }  // namespace compress::regularize

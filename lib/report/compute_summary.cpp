@@ -1,7 +1,9 @@
 #include "analysis/cost.h"
 #include "report/sheet.h"
 #include "report/summary.h"
+#include "report/zero_effects.h"
 
+#include <cmath>
 #include <functional>
 #include <numeric>
 
@@ -28,35 +30,44 @@ Sheet compute_sheet(const analysis::Cost& cost) {
                {"Attrs"},
                {"IFM"},
                {"IFM volume"},
-               {"OFM"},
+               {.name = "OFM", .compared = Compared::by_people},
                {"OFM volume"},
-               {"Weights volume"},
-               {"MACs"},
-               {"MACs (%)", 1},
+               {.name = "Weights volume", .compared = Compared::by_people},
+               {.name = "MACs", .compared = Compared::by_people},
+               {"MACs (%)", 1, Compared::no},
+               {"Effective MACs"},
                {"Weights bytes"}});
   for (const auto& node : cost.nodes) {
     if (!node.weighted && node.macs == 0) continue;
     const double share = cost.macs == 0 ? 0 : 100.0 * static_cast<double>(node.macs) / static_cast<double>(cost.macs);
     sheet.row({node.name, node.op, kernel_text(node), shape_text(node.input), volume(node.input),
-               shape_text(node.output), volume(node.output), node.weights, node.macs, share, node.weight_bytes});
+               shape_text(node.output), volume(node.output), node.weights, node.macs, share,
+               std::llround(node.effective_macs), node.weight_bytes});
   }
   return sheet;
 }
 
+int64_t effective_macs(const analysis::Cost& cost) {
+  return std::llround(cost.effective_macs);
+}
+
 SummaryForms make_compute(const Graph& graph, std::optional<int>) {
   const auto cost = analysis::cost(graph);
-  const auto sheet = compute_sheet(cost);
-  return {.text = sheet.text() + fmt::format("Total MACs: {}\nTotal weights: {} ({} of them zero)\n"
-                                             "Total parameters: {}, {} deployed\n",
-                                             with_commas(cost.macs), with_commas(cost.weights),
-                                             with_commas(cost.weights - cost.nonzero_weights),
-                                             with_commas(cost.parameters), human_bytes(cost.stored_bytes)),
-          .json = {{"rows", sheet.json()},
-                   {"total_macs", cost.macs},
-                   {"total_weights", cost.weights},
-                   {"total_parameters", cost.parameters},
-                   {"total_bytes", cost.stored_bytes}},
-          .csv = sheet.csv()};
+  const auto zeros = zero_effects(graph, cost);
+  auto text = fmt::format("Total MACs: {}\n", with_commas(cost.macs));
+  if (zeros) text += fmt::format("Effective MACs: {}, if zeros took no time\n", with_commas(effective_macs(cost)));
+  text += fmt::format("Total weights: {} ({} of them zero)\nTotal parameters: {}, {} deployed\n",
+                      with_commas(cost.weights), with_commas(cost.weights - cost.nonzero_weights),
+                      with_commas(cost.parameters), human_bytes(cost.stored_bytes));
+  return with_zero_effects(table_forms(compute_sheet(cost),
+                                       {{"total_macs", "Total MACs", cost.macs},
+                                        {"effective_macs", "Effective MACs", effective_macs(cost)},
+                                        {"total_weights", "Total weights", cost.weights},
+                                        {"nonzero_weights", "Weights that are not zero", cost.nonzero_weights},
+                                        {"total_parameters", "Total parameters", cost.parameters},
+                                        {"total_bytes", "Bytes deployed", cost.stored_bytes}},
+                                       text),
+                           zeros);
 }
 
 }  // namespace

@@ -31,10 +31,25 @@ json drawing_json(const Drawing& drawing) {
   return {{"name", drawing.graph().name}, {"total_macs", drawing.cost().macs}, {"nodes", nodes}, {"edges", edges}};
 }
 
+Sheet drawn_nodes(const Drawing& drawing) {
+  Sheet sheet({{"Name"},
+               {"Type"},
+               {"Class"},
+               {.name = "Output", .compared = Compared::by_people},
+               {.name = "MACs", .compared = Compared::by_people},
+               {"Share", 4, Compared::no},
+               {.name = "Weights", .compared = Compared::by_people},
+               {"Weight bytes"}});
+  for (const auto& drawn : drawing.nodes())
+    sheet.row({drawn.node->name, drawn.node->op, std::string(drawn.kind.name), shape_text(drawn.cost->output),
+               drawn.cost->macs, drawn.share, drawn.cost->weights, drawn.cost->weight_bytes});
+  return sheet;
+}
+
 SummaryForms make_drawing(const Graph& graph, std::optional<int> depth) {
   const Drawing drawing(graph);
   const auto dot = dot_text(drawing, depth.value_or(kDepth));
-  return {.text = dot, .json = drawing_json(drawing), .dot = dot};
+  return {.text = dot, .json = drawing_json(drawing), .dot = dot, .sheet = drawn_nodes(drawing)};
 }
 
 }  // namespace
@@ -42,7 +57,7 @@ SummaryForms make_drawing(const Graph& graph, std::optional<int> depth) {
 extern const Summary graph_summary;
 const Summary graph_summary{.name = "graph",
                             .doc = "a drawing of the network with the cost of each node, through Graphviz",
-                            .files = {".svg", ".png", ".pdf", ".dot", ".gv", ".json"},
+                            .files = {".svg", ".png", ".pdf", ".dot", ".gv", ".csv", ".json"},
                             .has_depth = true,
                             .make = make_drawing};
 

@@ -70,8 +70,13 @@ std::string group_text(size_t number, const ChannelGroup& group, Members members
 }
 
 SummaryForms make_groups(const Graph& graph, std::optional<int>) {
-  const CoupledChannels channels(graph);
-  Sheet sheet({{"Group"}, {"Channels"}, {"Blocked by"}, {"Weights"}, {"Vectors"}});
+  const CoupledChannels channels(graph, analysis::Heads::whole);
+  Sheet sheet({{"Name"},
+               {"Group"},
+               {.name = "Channels", .compared = Compared::by_people},
+               {.name = "Blocked by", .compared = Compared::by_people},
+               {"Weights"},
+               {"Vectors"}});
   std::string lines;
   int64_t free_groups = 0, free_channels = 0, number = 0;
   for (const auto* group : sorted_groups(channels)) {
@@ -80,16 +85,19 @@ SummaryForms make_groups(const Graph& graph, std::optional<int>) {
     const bool free = group->blocked.empty();
     free_groups += free;
     free_channels += free ? size : 0;
-    sheet.row({++number, size, free ? Cell() : Cell(group->blocked), members.weights, members.vectors});
+    const auto& [parameter, axis] = group->members.front();
+    sheet.row({fmt::format("{}:{}", parameter, axis), ++number, size, free ? Cell() : Cell(group->blocked),
+               members.weights, members.vectors});
     lines += group_text(static_cast<size_t>(number), *group, members);
   }
   auto head = fmt::format("{} groups of coupled channels, {} of them free to be pruned ({} channels).\n", number,
                           free_groups, with_commas(free_channels));
   head += "Listed are the parameters and axes that a channel of the group takes with it. A blocked group\n"
           "keeps all its channels; its weights can still be pruned one by one.\n\n";
-  return {.text = head + lines,
-          .json = {{"rows", sheet.json()}, {"free_groups", free_groups}, {"free_channels", free_channels}},
-          .csv = sheet.csv()};
+  auto forms = table_forms(std::move(sheet), {{"free_groups", "Groups free to be pruned", free_groups},
+                                              {"free_channels", "Channels free to be pruned", free_channels}});
+  forms.text = head + lines;
+  return forms;
 }
 
 }  // namespace

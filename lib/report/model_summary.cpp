@@ -50,6 +50,24 @@ json parameter_json(const Parameter& parameter) {
           {"masked", parameter.mask.defined()}};
 }
 
+/// Distiller's attributes table; Shape is that of the first output.
+Sheet connections(const Graph& graph, const ops::Infos& infos) {
+  Sheet sheet({{"Name"},
+               {.name = "Type", .compared = Compared::by_people},
+               {.name = "Inputs", .compared = Compared::by_people},
+               {"Outputs"},
+               {.name = "Shape", .compared = Compared::by_people},
+               {"Parameters"}});
+  for (const Node& node : graph.nodes()) {
+    std::vector<std::string> inputs, parameters, outputs;
+    for (const auto& input : node.inputs)
+      if (!input.empty()) (graph.find_parameter(input) ? parameters : inputs).push_back(input);
+    for (int k = 0; k < node.outputs; ++k) outputs.push_back(node.output(k));
+    sheet.row({node.name, node.op, inputs, outputs, shape_text(infos.at(node.name).shape), parameters});
+  }
+  return sheet;
+}
+
 SummaryForms make_model(const Graph& graph, std::optional<int>) {
   const auto infos = ops::infer(graph, 1);
   json inputs = json::array(), outputs = json::array(), nodes = json::array(), parameters = json::array();
@@ -66,7 +84,8 @@ SummaryForms make_model(const Graph& graph, std::optional<int>) {
                    {"outputs", outputs},
                    {"metadata", graph.metadata},
                    {"parameters", parameters},
-                   {"nodes", nodes}}};
+                   {"nodes", nodes}},
+          .sheet = connections(graph, infos)};
 }
 
 }  // namespace
@@ -74,7 +93,7 @@ SummaryForms make_model(const Graph& graph, std::optional<int>) {
 extern const Summary model_summary;
 const Summary model_summary{.name = "model",
                             .doc = "the network in text form: parameters, nodes, attributes and shapes",
-                            .files = {".txt", ".json"},
+                            .files = {".txt", ".csv", ".json"},
                             .make = make_model};
 
 }  // namespace compress::report

@@ -54,7 +54,8 @@ public:
     for (const auto& child : root.children) add(child, 1);
   }
 
-  SummaryForms forms() const { return {.text = text_.text(), .json = {{"rows", json_}}, .csv = csv_.csv()}; }
+  /// In JSON the types are an object.
+  SummaryForms forms() const { return {.text = text_.text(), .json = {{"rows", json_}}, .sheet = csv_}; }
 
 private:
   void add(const Module& module, int level) {
@@ -98,7 +99,13 @@ private:
   std::map<std::string, analysis::NodeCost, std::less<>> costs_;
   std::set<const Parameter*> learned_;
   Sheet text_{{{"Module"}, {"Type"}, {"Output"}, {"Parameters"}, {"MACs"}}};
-  Sheet csv_{{{"Name"}, {"Level"}, {"Type"}, {"Output"}, {"Nodes"}, {"Parameters"}, {"MACs"}}};
+  Sheet csv_{{{"Name"},
+              {"Level"},
+              {"Type"},
+              {.name = "Output", .compared = Compared::by_people},
+              {"Nodes"},
+              {.name = "Parameters", .compared = Compared::by_people},
+              {.name = "MACs", .compared = Compared::by_people}}};
   nlohmann::json json_ = nlohmann::json::array();
 };
 

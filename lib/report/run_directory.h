@@ -17,7 +17,9 @@ namespace compress::report {
 ///     checkpoint/       the last finished epoch (io/checkpoint.h)
 ///     best/             the best epoch after the last compressing policy
 ///     final/            the model the run ended with
+///     search/NAME/      a search's best network so far and its iterations (search/record.h)
 ///     summary.json      what came out
+///     weights_sparsity.csv
 ///     *.onnx            exported models
 class RunDirectory {
 public:

@@ -16,15 +16,6 @@ struct Overloaded : Visitors... {
 template <class... Visitors>
 Overloaded(Visitors...) -> Overloaded<Visitors...>;
 
-std::string for_a_person(const Cell& cell, int digits) {
-  return std::visit(Overloaded{[](std::monostate) { return std::string(); },
-                               [](const std::string& text) { return text; },
-                               [](int64_t count) { return with_commas(count); },
-                               [&](double measure) { return fmt::format("{:.{}f}", measure, digits); },
-                               [](const std::vector<std::string>& names) { return join(names, " "); }},
-                    cell);
-}
-
 std::string for_a_program(const Cell& cell) {
   return std::visit(Overloaded{[](std::monostate) { return std::string(); },
                                [](const std::string& text) { return text; },
@@ -33,17 +24,31 @@ std::string for_a_program(const Cell& cell) {
                     cell);
 }
 
-nlohmann::json as_json(const Cell& cell) {
+}  // namespace
+
+std::string cell_text(const Cell& cell, int digits) {
+  return std::visit(Overloaded{[](std::monostate) { return std::string(); },
+                               [](const std::string& text) { return text; },
+                               [](int64_t count) { return with_commas(count); },
+                               [&](double measure) { return fmt::format("{:.{}f}", measure, digits); },
+                               [](const std::vector<std::string>& names) { return join(names, " "); }},
+                    cell);
+}
+
+nlohmann::json cell_json(const Cell& cell) {
   return std::visit(Overloaded{[](std::monostate) { return nlohmann::json(); },
                                [](const auto& value) { return nlohmann::json(value); }},
                     cell);
 }
 
-}  // namespace
-
 void Sheet::row(std::vector<Cell> cells) {
   cells.resize(columns_.size());
   rows_.push_back(std::move(cells));
+}
+
+void Sheet::total(std::vector<Cell> cells) {
+  cells.resize(columns_.size());
+  total_ = std::move(cells);
 }
 
 std::vector<std::string> Sheet::names() const {
@@ -54,11 +59,13 @@ std::vector<std::string> Sheet::names() const {
 
 std::string Sheet::text() const {
   Table table(names());
-  for (const auto& cells : rows_) {
+  const auto add = [&](const std::vector<Cell>& cells) {
     std::vector<std::string> row;
-    for (size_t i = 0; i < cells.size(); ++i) row.push_back(for_a_person(cells[i], columns_[i].digits));
+    for (size_t i = 0; i < cells.size(); ++i) row.push_back(cell_text(cells[i], columns_[i].digits));
     table.row(std::move(row));
-  }
+  };
+  for (const auto& cells : rows_) add(cells);
+  if (!total_.empty()) add(total_);
   return table.str();
 }
 
@@ -76,7 +83,7 @@ nlohmann::json Sheet::json() const {
   auto list = nlohmann::json::array();
   for (const auto& cells : rows_) {
     auto row = nlohmann::json::object();
-    for (size_t i = 0; i < cells.size(); ++i) row[columns_[i].name] = as_json(cells[i]);
+    for (size_t i = 0; i < cells.size(); ++i) row[columns_[i].name] = cell_json(cells[i]);
     list.push_back(std::move(row));
   }
   return list;

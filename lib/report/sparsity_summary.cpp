@@ -1,6 +1,8 @@
+#include "analysis/cost.h"
 #include "analysis/sparsity.h"
 #include "report/sheet.h"
 #include "report/summary.h"
+#include "report/zero_effects.h"
 
 #include <fmt/format.h>
 
@@ -11,15 +13,15 @@ namespace {
 SummaryForms make_sparsity(const Graph& graph, std::optional<int>) {
   const auto rows = analysis::sparsity(graph);
   Sheet sheet({{"Name"},
-               {"Shape"},
+               {.name = "Shape", .compared = Compared::by_people},
                {"NNZ (dense)"},
-               {"NNZ (sparse)"},
+               {.name = "NNZ (sparse)", .compared = Compared::by_people},
                {"Cols (%)"},
                {"Rows (%)"},
                {"Ch (%)"},
                {"2D (%)"},
                {"3D (%)"},
-               {"Fine (%)"},
+               {.name = "Fine (%)", .compared = Compared::by_people},
                {"Std", 5},
                {"Mean", 5},
                {"Abs-Mean", 5}});
@@ -31,10 +33,14 @@ SummaryForms make_sparsity(const Graph& graph, std::optional<int>) {
     nonzero += row.nonzero;
   }
   const double total = analysis::total_sparsity(rows);
-  sheet.row({std::string("Total sparsity:"), std::string("-"), dense, nonzero, {}, {}, {}, {}, {}, total});
-  return {.text = sheet.text() + fmt::format("Total sparsity: {:.2f}\n", total),
-          .json = {{"rows", sheet.json()}, {"total_sparsity", total}},
-          .csv = sheet.csv()};
+  sheet.total({std::string("Total sparsity:"), std::string("-"), dense, nonzero, {}, {}, {}, {}, {}, total});
+  const std::vector<Total> totals{{"total_sparsity", "Total sparsity", total}};
+  return with_zero_effects(table_forms(std::move(sheet),
+                                       {{"total_sparsity", "Total sparsity", total},
+                                        {"total_dense", "Elements", dense},
+                                        {"total_nonzero", "Elements that are not zero", nonzero}},
+                                       totals_text(totals)),
+                           zero_effects(graph, analysis::cost(graph)));
 }
 
 }  // namespace

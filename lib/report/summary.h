@@ -1,6 +1,7 @@
 #pragma once
 
 #include "graph/graph.h"
+#include "report/sheet.h"
 
 #include <nlohmann/json.hpp>
 
@@ -14,13 +15,27 @@
 /// What a model is made of, in the forms of `compress summary`.
 namespace compress::report {
 
+/// A number about the whole model.
+struct Total {
+  std::string key;    ///< in JSON: "total_macs"
+  std::string label;  ///< for a person: "Total MACs"
+  Cell value;
+  int digits = 2;  ///< behind the decimal point, for a person
+};
+
 /// One summary in each form that it has.
 struct SummaryForms {
   std::string text;  ///< for a person
   nlohmann::json json;
-  std::string csv = {};  ///< when it is a table
   std::string dot = {};  ///< when it is a drawing, in Graphviz's language
+  Sheet sheet = {};      ///< CSV, and what is compared: a row a thing, whose name is the first cell
+  std::vector<Total> totals = {};
 };
+
+/// A summary that is a table: the text behind the table, the rows as {"rows": [...]} with the totals beside them.
+SummaryForms table_forms(Sheet sheet, std::vector<Total> totals, const std::string& text = {});
+/// "Total MACs: 2,293,000\n" and so on.
+std::string totals_text(const std::vector<Total>& totals);
 
 /// One value of `--what`: one file and one line in summaries.def.
 struct Summary {
@@ -36,8 +51,22 @@ std::span<const Summary* const> summaries();
 /// Throws a request error with the nearest name.
 const Summary& find_summary(std::string_view name);
 
+/// Two summaries of one kind side by side: what was before, what is after, and the change. Rows belong together by
+/// name; those that one side lacks are `removed` or `added`. A person sees the rows that differ, and of them the
+/// columns that are marked so; programs get everything.
+SummaryForms compare_summaries(const std::string& before_name,
+                               const SummaryForms& before,
+                               const std::string& after_name,
+                               const SummaryForms& after);
+
+/// Throws a request error when a comparison has no form for the file's ending: .txt, .csv or .json.
+void require_comparison_form(const std::filesystem::path& file);
+
 /// Throws a request error when the summary has no form for the file's ending, or the program that draws it is missing.
 void require_form(const Summary& summary, const std::filesystem::path& file);
+
+/// As text; bytes that are no UTF-8 (names in a file may be anything) are replaced.
+std::string json_text(const nlohmann::json& json);
 
 /// Writes the form that the file's ending asks for; pictures (.svg, .png, .pdf) are drawn by Graphviz.
 void write_summary(const SummaryForms& forms, const std::filesystem::path& file);

@@ -33,6 +33,7 @@ Measurement measure(const Graph& graph,
   const auto evaluation = train::evaluate(graph, dataset, task, options);
   result.metrics = evaluation.metrics;
   result.confusion = evaluation.confusion;
+  result.exits = early_exit::exit_report(graph, result.metrics);
   result.split = split;
   result.samples = evaluation.samples;
   result.images_per_second = evaluation.seconds > 0 ? static_cast<double>(evaluation.samples) / evaluation.seconds : 0;
@@ -42,15 +43,17 @@ Measurement measure(const Graph& graph,
 json to_json(const Measurement& measurement) {
   json metrics = json::object();
   for (const auto& [name, value] : measurement.metrics) metrics[name] = value;
-  return {{"metrics", metrics},
-          {"split", measurement.split},
-          {"samples", measurement.samples},
-          {"macs", measurement.macs},
-          {"parameters", measurement.parameters},
-          {"nonzero", measurement.nonzero},
-          {"sparsity", measurement.sparsity},
-          {"weight_bytes", measurement.weight_bytes},
-          {"quantized", measurement.quantized}};
+  json object{{"metrics", metrics},
+              {"split", measurement.split},
+              {"samples", measurement.samples},
+              {"macs", measurement.macs},
+              {"parameters", measurement.parameters},
+              {"nonzero", measurement.nonzero},
+              {"sparsity", measurement.sparsity},
+              {"weight_bytes", measurement.weight_bytes},
+              {"quantized", measurement.quantized}};
+  if (!measurement.exits.empty()) object["early_exit"] = early_exit::to_json(measurement.exits);
+  return object;
 }
 
 Measurement measurement_from_json(const json& object) {

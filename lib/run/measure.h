@@ -1,6 +1,7 @@
 #pragma once
 
 #include "data/dataset.h"
+#include "early_exit/exit_report.h"
 #include "graph/graph.h"
 #include "train/trainer.h"
 
@@ -21,6 +22,7 @@ struct Measurement {
   int64_t weight_bytes = 0;  ///< all parameters, at the bits their quantisers give them
   bool quantized = false;
   train::ConfusionMatrix confusion = {};  ///< when the task counts one
+  early_exit::ExitReport exits = {};      ///< of a model with early exits
 };
 
 /// Counts without data.

@@ -1,6 +1,8 @@
 #include "run/model.h"
 
 #include "core/log.h"
+#include "early_exit/attach.h"
+#include "early_exit/exit_task.h"
 #include "run/weights.h"
 
 #include <nlohmann/json.hpp>
@@ -50,7 +52,17 @@ Graph open_model(const schedule::Recipe& recipe, const distill::OpenModel& open)
   if (!config.weights.empty())
     at_value(section ? section->find("weights") : nullptr,
              [&] { load_weights(graph, config.weights, config.match == "strict" ? Match::strict : Match::by_name); });
+  at_value(recipe.root.find("early_exits"), [&] {
+    const auto* output = recipe.training.task.find("output");
+    early_exit::attach(graph, recipe.early_exits, output ? output->text : "",
+                       static_cast<uint64_t>(recipe.training.seed));
+  });
   return graph;
+}
+
+std::unique_ptr<train::Task> make_task(const schedule::Recipe& recipe, const Graph& graph, std::string_view otherwise) {
+  const auto place = recipe.early_exits.empty() ? Place{} : recipe.root.key_place("early_exits");
+  return early_exit::with_exits(train::make_task(recipe.training.task, otherwise), graph, place);
 }
 
 void follow_normalization(const Graph& graph, data::DataConfig& config) {

@@ -2,6 +2,7 @@
 
 #include "core/settings.h"
 #include "core/text.h"
+#include "run/model.h"
 #include "train/trainer.h"
 
 #include <unistd.h>
@@ -13,8 +14,9 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Names that a run directory uses itself (report/run_directory.h).
-const std::vector<std::string> kOwnFiles{"recipe.yaml",  "metrics.jsonl", "log.txt", "checkpoint",     "best", "final",
-                                         "summary.json", "confusion.csv", "lock",    "ema.safetensors"};
+const std::vector<std::string> kOwnFiles{"recipe.yaml", "metrics.jsonl", "log.txt",         "checkpoint",
+                                         "best",        "final",         "summary.json",    "confusion.csv",
+                                         "search",      "lock",          "ema.safetensors", "weights_sparsity.csv"};
 
 /// QDQ files carry integers of at most 8 bits; 32 means floating point. Biases have their own 32 bits.
 void check_bits(const Yaml& value) {
@@ -97,7 +99,7 @@ void check_data(const schedule::Recipe& recipe, const Graph& graph) {
   if (!recipe.has_data()) return;
   const auto fields = data::declared_fields(recipe.data);
   if (fields.empty()) return;  // only the files can say
-  const auto task = train::make_task(recipe.training.task, data::dataset_info(recipe.data.name).task);
+  const auto task = make_task(recipe, graph, data::dataset_info(recipe.data.name).task);
   task->bind(graph, fields);
   train::match_inputs(graph, fields, recipe.model.inputs);
   check_metrics(recipe.checks, *task);

@@ -8,6 +8,7 @@
 #include "passes/pass.h"
 #include "quant/quantizer.h"
 #include "report/run_directory.h"
+#include "report/weights_sparsity.h"
 #include "run/checks.h"
 #include "run/export.h"
 #include "run/measure.h"
@@ -61,7 +62,7 @@ Session prepare(const schedule::Recipe& recipe, const distill::OpenModel& open) 
   session.splits = data::open_splits(config.data, static_cast<uint64_t>(config.training.seed));
   note_normalization(session.graph, session.splits);
   session.graph.metadata["recipe.hash"] = config.hash();
-  session.task = train::make_task(config.training.task, session.splits.info.task);
+  session.task = make_task(config, session.graph, session.splits.info.task);
   session.task->bind(session.graph, session.splits.train->fields());
   train::match_inputs(session.graph, session.splits.train->fields(), config.model.inputs);
   check_metrics(config.checks, *session.task);
@@ -95,6 +96,7 @@ public:
                                                            session.recipe.data.batch_size,
                                                            session.recipe.data.prefetch),
         files_(directory, session.recipe.hash(), *session.scheduler, *session.optimizer, trainer_) {
+    trainer_.state().directory = directory.path();
     trainer_.after_epoch = [this](const train::State& state) { after_epoch(state); };
   }
 
@@ -268,11 +270,15 @@ Outcome conclude(Session& session,
   evaluation.title = "test";
   const auto baseline = measurement_from_json(progress.baseline);
   const auto result = measure(session.graph, session.splits.test, "test", *session.task, evaluation);
+  if (!result.exits.empty()) log::info("[run] early exits on the test split:\n{}", result.exits.str());
   ProgressStore::save_final(directory, session.graph);
+  write_file(directory.file("weights_sparsity.csv"), report::weights_sparsity(session.graph).csv());
   Outcome outcome{.directory = directory.path()};
   auto exports = json::array();
   const auto sizes = export_files(session, session.graph, directory, exports);
   outcome.failed_checks = failed_checks(session.recipe.checks, baseline, result, sizes);
+  for (const auto& policy : session.scheduler->policies())
+    if (auto unmet = policy->unmet(); !unmet.empty()) outcome.failed_checks.push_back(std::move(unmet));
   outcome.summary = summary(session, progress, options);
   outcome.summary["result"] = to_json(result);
   outcome.summary["ratio"] = ratios(baseline, result);

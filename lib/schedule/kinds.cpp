@@ -6,6 +6,7 @@
 #include "quant/quantizer.h"
 #include "regularize/regularizer.h"
 #include "schedule/policies.h"
+#include "search/search.h"
 #include "train/lr_scheduler.h"
 
 #include <algorithm>
@@ -31,6 +32,7 @@ constexpr Kind kKinds[] = {
     {"distiller", "distillers", make_distillation_policy, check_component<distill::Distiller, distill::distillers>},
     {"lr_scheduler", "lr_schedulers", make_lr_policy, check_lr_scheduler},
     {"pass", "passes", make_pass_policy, check_component<passes::Pass, passes::passes>, true},
+    {"search", "searches", make_search_policy, check_component<search::Search, search::searches>, false, true},
 };
 
 void read_section(const Yaml& root, std::string_view key, const Kind& kind, Instances& instances, Problems& problems) {

@@ -19,6 +19,7 @@ struct Kind {
   /// Reads a component that no policy uses, to check it.
   void (*check)(const Yaml& entry, const std::string& instance);
   bool may_run_at_end = false;  ///< without epochs it acts after training
+  bool may_run_before = false;  ///< without epochs it acts once, before training
 };
 std::span<const Kind> kinds();
 /// By a policy's key ("extension" means "pass"); null for others.

@@ -15,5 +15,6 @@ std::unique_ptr<Policy> make_quantization_policy(const PolicyEntry& entry);
 std::unique_ptr<Policy> make_distillation_policy(const PolicyEntry& entry);
 std::unique_ptr<Policy> make_lr_policy(const PolicyEntry& entry);
 std::unique_ptr<Policy> make_pass_policy(const PolicyEntry& entry);
+std::unique_ptr<Policy> make_search_policy(const PolicyEntry& entry);
 
 }  // namespace compress::schedule

@@ -14,21 +14,26 @@ namespace compress::schedule {
 /// The epochs in which a policy is active, from either of Distiller's spellings: a list of epochs, or starting_epoch,
 /// ending_epoch (exclusive) and frequency.
 struct Window {
-  std::vector<int64_t> epochs;  ///< ascending; empty: once, when training has ended
-  int64_t ending_epoch = 0;     ///< as written, else the last epoch + 1; 0: at the end
+  std::vector<int64_t> epochs;   ///< ascending; empty: once, when training has ended or before it begins
+  int64_t ending_epoch = 0;      ///< as written, else the last epoch + 1; 0: without epochs
+  bool before_training = false;  ///< without epochs
 
   static Window range(int64_t starting_epoch, int64_t ending_epoch, int64_t frequency = 1);
   static Window list(std::vector<int64_t> epochs);
 
-  bool at_end() const { return epochs.empty(); }
+  bool at_end() const { return epochs.empty() && !before_training; }
   bool active(int64_t epoch) const;
-  int64_t first_epoch() const { return at_end() ? -1 : epochs.front(); }  ///< -1: at the end
-  int64_t last_epoch() const { return at_end() ? -1 : epochs.back(); }    ///< -1: at the end
+  int64_t first_epoch() const { return epochs.empty() ? at_end() ? -1 : 0 : epochs.front(); }  ///< -1: at the end
+  int64_t last_epoch() const { return epochs.empty() ? first_epoch() : epochs.back(); }        ///< -1: at the end
   int64_t count() const { return static_cast<int64_t>(epochs.size()); }
+  /// Epochs from one active one to the next, on the average; 1 when there is only one.
+  double spacing() const;
   /// How many active epochs lie before `epoch`.
   int64_t index(int64_t epoch) const;
   /// The last active epoch up to `epoch`; -1 when there is none.
   int64_t latest(int64_t epoch) const;
+  /// True when both are active in some epoch.
+  bool overlaps(const Window& other) const;
   std::string str() const;  ///< "epochs 0-28 step 2", "epoch 30", "after training"
 };
 
@@ -49,6 +54,11 @@ public:
 
   /// Resolves names against the graph and checks shapes. Called once, before training.
   virtual void bind(const Graph&, const Binding&, Problems&) {}
+  /// Contradictions with a policy that the recipe lists before this one.
+  virtual void check_with(const Policy& earlier, Problems& problems) const;
+  /// The parameters that hold other weights during the forward pass: it puts the real ones back before the optimiser's
+  /// step, or after it.
+  virtual std::vector<std::string> exchanges() const { return {}; }
   /// Finds what it needs of task and data. Called once, before training.
   virtual void bind_task(const train::Task&, const data::Splits&, Problems&) {}
   /// True when it makes the network smaller or coarser; the best checkpoint is chosen when all such policies are done.
@@ -57,6 +67,8 @@ public:
   virtual void before_epoch(train::State&) {}
   /// Another policy changed the graph.
   virtual void apply(const Changes&) {}
+  /// What it was to reach and did not, as a sentence: that fails the run. "" when all is well.
+  virtual std::string unmet() const { return {}; }
   /// True for parameters whose weights this policy masks itself, for the forward pass only.
   virtual bool masks_forward_only(std::string_view) const { return false; }
 };

@@ -1,12 +1,8 @@
-#include "core/random.h"
-#include "data/loader.h"
 #include "quant/quantizer.h"
 #include "schedule/policies.h"
-#include "train/trainer.h"
+#include "train/samples.h"
 
 #include <ATen/core/grad_mode.h>
-
-#include <algorithm>
 
 namespace compress::schedule {
 
@@ -36,22 +32,14 @@ private:
   void prepare(train::State& state) {
     at::NoGradGuard no_grad;
     const auto samples = quantizer_->calibration_samples();
-    const quant::CalibrationBatches calibration = [&](const auto& consume) { calibrate(state, samples, consume); };
+    const quant::CalibrationBatches calibration = [&](const auto& consume) {
+      train::for_training_samples(
+          state.graph, state.data,
+          {.samples = samples, .batch_size = kCalibrationBatch, .seed = state.seed, .device = state.device}, inputs_,
+          consume);
+    };
     state.apply(within(fmt::format("quantising with '{}'", instance),
                        [&] { return quantizer_->prepare(state.graph, calibration); }));
-  }
-
-  /// Training samples without augmentation, drawn by the seed.
-  void calibrate(const train::State& state,
-                 int64_t samples,
-                 const std::function<void(const std::vector<at::Tensor>&)>& consume) const {
-    const auto& all = state.data.calibration;
-    auto order = permutation(all->size(), Random(state.seed, "calibration"));
-    order.resize(static_cast<size_t>(std::min(samples, all->size())));
-    data::Loader loader(data::subset(all, std::move(order)), kCalibrationBatch, data::Order::sequential,
-                        {.seed = state.seed});
-    for (data::Batch batch; loader.next(batch);)
-      consume(train::graph_inputs(state.graph, batch, inputs_, state.device));
   }
 
   std::unique_ptr<quant::Quantizer> quantizer_;

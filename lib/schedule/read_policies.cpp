@@ -9,7 +9,6 @@ namespace compress::schedule {
 
 namespace {
 
-constexpr std::string_view kUnavailable[] = {"early_exit", "search"};
 constexpr double kMostEpochs = 1e6;
 
 std::vector<std::string> policy_keys() {
@@ -73,8 +72,6 @@ const Kind& kind_of(const Yaml& policy) {
   const Kind* kind = nullptr;
   std::string_view first;
   for (const auto& key : policy.keys) {
-    if (std::ranges::find(kUnavailable, key) != std::end(kUnavailable))
-      throw request_error("policies of kind '{}' are not available in this version", key).at(policy.key_place(key));
     const auto* found = find_kind(key);
     if (!found) continue;
     if (kind)
@@ -94,8 +91,7 @@ const Kind& kind_of(const Yaml& policy) {
 void refuse_unknown_keys(const Yaml& policy, Problems& problems) {
   const auto known = policy_keys();
   for (const auto& key : policy.keys) {
-    const bool unavailable = std::ranges::find(kUnavailable, key) != std::end(kUnavailable);
-    if (!unavailable && std::ranges::find(known, key) == known.end())
+    if (std::ranges::find(known, key) == known.end())
       problems.add(
           request_error("unknown key '{}' in a policy", key).at(policy.key_place(key)).hint(did_you_mean(key, known)));
   }
@@ -152,6 +148,7 @@ Window read_window(const Yaml& policy, const Kind& kind, std::optional<int64_t> 
   for (const auto* key : {"starting_epoch", "ending_epoch", "frequency"})
     if (policy.find(key)) return range_window(policy, epochs);
   if (kind.may_run_at_end) return {};
+  if (kind.may_run_before) return {.before_training = true};
   throw request_error("the policy of a {} needs epochs", kind.name)
       .at(policy.place)
       .hint("starting_epoch, ending_epoch and frequency, or a list: epochs: [0, 5]");

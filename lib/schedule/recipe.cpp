@@ -12,15 +12,13 @@ namespace compress::schedule {
 namespace {
 
 constexpr int64_t kVersion = 1;
-constexpr const char* kUnavailableSections[] = {"early_exits", "searches"};
-constexpr const char* kPlainSections[] = {"version",  "name",     "model",  "data",
-                                          "training", "policies", "export", "checks"};
+constexpr const char* kPlainSections[] = {"version",  "name",     "model",  "data",       "training",
+                                          "policies", "export",   "checks", "early_exits"};
 
 std::vector<std::string> section_names() {
   std::vector<std::string> names(std::begin(kPlainSections), std::end(kPlainSections));
   for (const auto& kind : kinds()) names.emplace_back(kind.section);
   names.emplace_back("extensions");
-  names.insert(names.end(), std::begin(kUnavailableSections), std::end(kUnavailableSections));
   return names;
 }
 
@@ -41,6 +39,7 @@ public:
     recipe_.training.inputs = recipe_.model.inputs;
     training();
     policies();
+    early_exits();
     exports();
     settings("checks", recipe_.checks);
     raise_in_order();
@@ -73,9 +72,6 @@ private:
             request_error("unknown section '{}'", key)
                 .at(root_.key_place(key))
                 .hint(nearest(key, known).empty() ? "sections: " + join_words(known) : did_you_mean(key, known)));
-    for (const auto* name : kUnavailableSections)
-      if (const auto* found = section(name); found && !(found->items.empty() && !found->is_scalar()))
-        problems_.add(request_error("section '{}' is not available in this version", name).at(root_.key_place(name)));
   }
 
   void version() {
@@ -130,6 +126,10 @@ private:
                           .hint("use overrides in one quantizer"));
       first = &policy;
     }
+  }
+
+  void early_exits() {
+    if (const auto* exits = section("early_exits")) recipe_.early_exits = early_exit::read_exits(*exits, problems_);
   }
 
   void exports() {
@@ -207,6 +207,7 @@ std::unique_ptr<Scheduler> Recipe::bind(const Graph& graph, const distill::OpenM
     policy->place = entry.place;
     Problems own;
     policy->bind(graph, {open, model.inputs}, own);
+    for (const auto& earlier : scheduler->policies()) policy->check_with(*earlier, own);
     for (const auto& error : own.errors()) problems.add(with_place(error, entry.component));
     scheduler->add(std::move(policy));
   }

@@ -3,6 +3,7 @@
 #include "core/yaml.h"
 #include "data/dataset.h"
 #include "distill/distiller.h"
+#include "early_exit/exit_config.h"
 #include "schedule/component.h"
 #include "schedule/scheduler.h"
 #include "train/trainer.h"
@@ -64,6 +65,7 @@ public:
   data::DataConfig data;
   train::TrainingConfig training;
   std::vector<PolicyEntry> policies;
+  std::vector<early_exit::ExitConfig> early_exits;
   std::vector<ExportConfig> exports;
   ChecksConfig checks;
   Yaml root;  ///< resolved: overrides applied

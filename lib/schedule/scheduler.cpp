@@ -3,6 +3,7 @@
 #include "prune/pruner.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace compress::schedule {
 
@@ -83,6 +84,14 @@ void Scheduler::on_epoch_begin(train::State& state) {
 
 void Scheduler::on_minibatch_begin(train::State& state) {
   call_active(&Hook::on_minibatch_begin, state);
+}
+std::vector<std::string> Scheduler::observed(const train::State& state) const {
+  std::vector<std::string> all;
+  for (const auto& policy : policies_)
+    if (policy->window.active(state.epoch)) std::ranges::copy(policy->observed(state), std::back_inserter(all));
+  std::ranges::sort(all);
+  all.erase(std::ranges::unique(all).begin(), all.end());
+  return all;
 }
 void Scheduler::before_backward_pass(train::State& state) {
   call_active(&Hook::before_backward_pass, state);

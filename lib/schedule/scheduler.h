@@ -30,6 +30,7 @@ public:
   void on_training_begin(train::State&) override;
   void on_epoch_begin(train::State&) override;
   void on_minibatch_begin(train::State&) override;
+  std::vector<std::string> observed(const train::State&) const override;
   void before_backward_pass(train::State&) override;
   void before_parameter_optimization(train::State&) override;
   void on_minibatch_end(train::State&) override;

@@ -23,6 +23,10 @@ bool Window::active(int64_t epoch) const {
   return std::ranges::binary_search(epochs, epoch);
 }
 
+double Window::spacing() const {
+  return count() < 2 ? 1 : static_cast<double>(last_epoch() - first_epoch()) / static_cast<double>(count() - 1);
+}
+
 int64_t Window::index(int64_t epoch) const {
   return std::ranges::lower_bound(epochs, epoch) - epochs.begin();
 }
@@ -32,8 +36,12 @@ int64_t Window::latest(int64_t epoch) const {
   return behind == epochs.begin() ? -1 : *std::prev(behind);
 }
 
+bool Window::overlaps(const Window& other) const {
+  return std::ranges::any_of(epochs, [&](int64_t epoch) { return other.active(epoch); });
+}
+
 std::string Window::str() const {
-  if (at_end()) return "after training";
+  if (epochs.empty()) return at_end() ? "after training" : "before training";
   if (count() == 1) return fmt::format("epoch {}", first_epoch());
   const int64_t step = epochs[1] - epochs[0];
   const auto uneven = [step](int64_t a, int64_t b) { return b - a != step; };

@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@
 namespace compress::train {
 
 class WeightAverages;
+struct TrainingConfig;
 
 /// What a hook sees and may change. Valid during the call only.
 struct State {
@@ -31,7 +33,13 @@ struct State {
   const data::Batch* batch = nullptr;         ///< the present mini-batch, or part of it
   std::vector<at::Tensor> inputs;             ///< as given to the graph
   std::map<std::string, at::Tensor> outputs;  ///< of the forward pass, by graph output name
-  at::Tensor loss;                            ///< before_backward_pass: add to it
+  /// Of the forward pass: the values that Hook::observed() asked for, by name, with gradients, in single precision at
+  /// least; from before_backward_pass to the backward pass.
+  std::map<std::string, at::Tensor> values;
+  at::Tensor loss;  ///< before_backward_pass: add to it
+  /// before_backward_pass: whoever weighs the loss on the labels against another one notes the weight here, so that of
+  /// several teachers only the first does it.
+  std::optional<double> label_weight = {};
   /// Named parts of the loss, numbers that stay on the device; their means over the epoch go to the log.
   std::vector<std::pair<std::string, at::Tensor>> loss_terms;
   Metrics training, validation;         ///< on_epoch_end; validation is empty when there is no such split
@@ -41,6 +49,9 @@ struct State {
   bool lr_per_batch = false;
 
   WeightAverages* averages = nullptr;  ///< with training.ema
+  const TrainingConfig* config = nullptr;
+  int64_t batch_size = 128, prefetch = 2;
+  std::filesystem::path directory = {};  ///< of the run, for files of a hook's own; empty: there is none
 
   /// Call after an edit of the graph: the optimiser's state and the averages follow at once; the scheduler tells the
   /// other policies.
@@ -67,6 +78,9 @@ public:
   virtual void on_training_begin(State&) {}
   virtual void on_epoch_begin(State&) {}
   virtual void on_minibatch_begin(State&) {}
+  /// Names of values (a value is named after its node) that before_backward_pass will find in State::values. Asked for
+  /// behind each on_minibatch_begin; what it names must be in the graph. Values nobody asks for cost nothing.
+  virtual std::vector<std::string> observed(const State&) const { return {}; }
   virtual void before_backward_pass(State&) {}
   virtual void before_parameter_optimization(State&) {}
   virtual void on_minibatch_end(State&) {}

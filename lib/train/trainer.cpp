@@ -47,6 +47,9 @@ Trainer::Trainer(Graph& graph,
   check_freeze(config.freeze, graph);
   optimizer.freeze(config.freeze.patterns);
   state_.epochs = epochs;
+  state_.config = &config_;
+  state_.batch_size = batch_size;
+  state_.prefetch = prefetch;
   batches_ = (data.train->size() + batch_size - 1) / batch_size;
   state_.minibatches = (batches_ + config.accumulate - 1) / config.accumulate;
   if (config.ema) averages_.emplace(*config.ema);
@@ -139,13 +142,16 @@ void Trainer::begin_minibatch() {
 }
 
 void Trainer::forward(const data::Batch& batch) {
+  state_.values.clear();
+  state_.label_weight.reset();
   {
     const Autocast autocast(config_.precision, state_.device);
     state_.outputs = named_outputs(state_.graph, plan_->run(state_.inputs));
   }
   if (config_.precision != Precision::float32)
-    for (auto& [name, output] : state_.outputs)
-      if (output.is_floating_point()) output = output.to(at::kFloat);
+    for (auto* tensors : {&state_.outputs, &state_.values})
+      for (auto& [name, tensor] : *tensors)
+        if (tensor.is_floating_point()) tensor = tensor.to(at::kFloat);
   state_.loss = task_.loss(state_.outputs, batch);
 }
 
@@ -159,6 +165,7 @@ void Trainer::backward(const data::Batch& batch) {
   }
   (scaler_ ? scaler_->scaled(loss) : loss).backward();
   state_.loss.detach_();
+  state_.values.clear();
 }
 
 void Trainer::end_minibatch() {
@@ -182,10 +189,16 @@ bool Trainer::optimize() {
 
 void Trainer::follow_graph() {
   state_.graph.own_storage();
-  if (plan_ && plan_->version() == state_.graph.version()) return;
+  auto observed = hook_.observed(state_);
+  if (plan_ && plan_->version() == state_.graph.version() && observed == observed_) return;
+  observed_ = std::move(observed);
   exec::prepare_parameters(state_.graph, state_.device);
   state_.optimizer.bind(state_.graph);
-  exec::PlanOptions options{.mode = exec::Mode::train};
+  exec::PlanOptions options{.mode = exec::Mode::train, .observe = observed_};
+  if (!observed_.empty())
+    options.observer = [this](std::string_view name, const at::Tensor& value) {
+      state_.values[std::string(name)] = value;
+    };
   if (config_.freeze_statistics) options.frozen = frozen_batch_norms(config_.freeze, state_.graph);
   plan_ = std::make_unique<exec::Plan>(state_.graph, std::move(options));
 }

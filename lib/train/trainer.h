@@ -130,6 +130,7 @@ private:
   int64_t batch_size_, prefetch_;
   State state_;
   std::unique_ptr<exec::Plan> plan_;
+  std::vector<std::string> observed_;  ///< values that hooks asked for, which the plan shows
   std::optional<WeightAverages> averages_;
   std::optional<LossScaler> scaler_;
   std::map<std::string, at::Tensor> loss_term_sums_;

@@ -97,8 +97,9 @@ class BadRecipe(Case):
     def test_missing_recipe_file(self):
         self.fails(2, 'nowhere.yaml', args=('check', self.folder / 'nowhere.yaml'))
 
-    def test_sections_of_later_versions_are_refused(self):
-        self.says(GOOD + 'searches: {greedy: {class: GreedyFilterPruner}}\n', 'searches')
+    def test_a_search_of_another_class(self):
+        self.says(GOOD + 'searches: {greedy: {class: GreedyFilterPruner}}\n', "unknown search 'GreedyFilterPruner'",
+                  "did you mean 'GreedyFilterPruning'?")
 
     def test_unknown_model_and_data(self):
         self.says(self.replaced('"lenet5"', '"lenet6"'), "'lenet6'", "did you mean 'lenet5'?")

@@ -85,7 +85,7 @@ class Run(Case):
     def test_a_run_leaves_everything_it_promises(self):
         summary = self.run_recipe('a')
         folder = self.folder / 'a'
-        for name in ('recipe.yaml', 'metrics.jsonl', 'log.txt', 'summary.json', 'model.onnx', 'checkpoint', 'final'):
+        for name in ('recipe.yaml', 'metrics.jsonl', 'log.txt', 'summary.json', 'weights_sparsity.csv', 'model.onnx', 'checkpoint', 'final'):
             self.assertTrue((folder / name).exists(), name)
         self.assertEqual(len((folder / 'metrics.jsonl').read_text().splitlines()), 4)
         self.assertEqual(json.loads((folder / 'summary.json').read_text()), summary)

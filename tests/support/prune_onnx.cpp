@@ -1,11 +1,10 @@
 // prune_onnx MODEL MASKED THINNED: prunes half of the filters of all convolutions but the last of an ONNX file, as
 // FilterRemover understands it, and writes the network masked and thinned. In a network without convolutions
-// (sequences) half of the channels of every group that nothing blocks.
+// (sequences) half of the channels of every group that nothing blocks, and half of the heads.
+#include "analysis/channel_role.h"
 #include "analysis/cost.h"
 #include "analysis/coupled_channels.h"
 #include "io/onnx.h"
-#include "ops/op.h"
-#include "ops/recurrent_layer.h"
 #include "passes/drop_batchnorm.h"
 #include "passes/pass.h"
 #include "prune/pruner.h"
@@ -33,27 +32,15 @@ Yaml arguments(const Graph& graph) {
   return map;
 }
 
-/// The axis of a parameter along which it makes channels: a weight's outputs, a recurrent layer's rows, the columns of
-/// a table; what only reads channels keeps its numbers.
-bool makes_channels(const Graph& graph, const Parameter& parameter, int axis) {
-  if (parameter.value.dim() == 1) return true;
-  return std::ranges::any_of(graph.consumers(parameter.name), [&](const Node* node) {
-    const auto& op = ops::op_of(*node);
-    const auto input = std::ranges::find(node->inputs, parameter.name) - node->inputs.begin();
-    if (ops::recurrent_gates(*node) > 0) return axis == 0;
-    if (op.weight_input == input && op.weight_axis) return op.weight_axis(*node) == axis;
-    return input == 0 && (node->op == "Gather" || node->op == "ExpandBatch");
-  });
-}
-
-void prune_groups(Graph& graph) {
-  const analysis::CoupledChannels channels(graph);
+/// Half of the channels of every group: of attentions half of the heads, then half of the channels in each.
+void prune_groups(Graph& graph, analysis::Heads heads) {
+  const analysis::CoupledChannels channels(graph, heads);
   for (const auto& group : channels.groups()) {
     if (!group.blocked.empty()) continue;
     for (size_t m = 0; m < group.members.size(); ++m) {
       const auto& [name, axis] = group.members[m];
       const auto& parameter = graph.parameter(name);
-      if (!parameter.trainable || !makes_channels(graph, parameter, axis)) continue;
+      if (!parameter.trainable || !analysis::makes_channels(graph, parameter, axis)) continue;
       auto value = graph.writable(name);
       for (size_t c = 0; c < group.channels.size() / 2; ++c)
         for (const auto index : group.channels[c].indices[m]) value.select(axis, index).zero_();
@@ -81,7 +68,12 @@ int main(int argc, char** argv) {
   try {
     auto graph = io::import_onnx(argv[1]);
     const bool convolves = std::ranges::any_of(graph.nodes(), [](const Node& node) { return node.op == "Conv"; });
-    convolves ? prune_filters(graph) : prune_groups(graph);
+    if (convolves) {
+      prune_filters(graph);
+    } else {
+      prune_groups(graph, analysis::Heads::whole);
+      prune_groups(graph, analysis::Heads::within);
+    }
     io::export_onnx(graph, argv[2], {.opset = kOpset});
     const auto before = analysis::cost(graph).macs;
     passes::run(*passes::passes().make("thin"), "thin", graph);

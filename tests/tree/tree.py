@@ -54,7 +54,7 @@ def check_files(problems):
 
 
 def check_registries(problems):
-    for table in list(ROOT.glob('lib/*/*.def')) + [ROOT / 'models/models.def', ROOT / 'tools/compress/commands.def']:
+    for table in list((ROOT / 'lib').rglob('*.def')) + [ROOT / 'models/models.def', ROOT / 'tools/compress/commands.def']:
         names = re.findall(r'^ENTRY\((\w+)\)', table.read_text(), re.M)
         where = table.relative_to(ROOT)
         if names != sorted(names):

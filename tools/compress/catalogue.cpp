@@ -1,13 +1,18 @@
 #include "catalogue.h"
 
+#include "analysis/granularity.h"
 #include "data/dataset.h"
 #include "distill/distiller.h"
+#include "early_exit/exit_config.h"
 #include "ops/op.h"
 #include "passes/pass.h"
+#include "prune/amount.h"
+#include "prune/criterion.h"
 #include "prune/pruner.h"
 #include "quant/quantizer.h"
 #include "regularize/regularizer.h"
 #include "schedule/recipe.h"
+#include "search/search.h"
 #include "train/lr_scheduler.h"
 #include "train/optimizer.h"
 #include "train/task.h"
@@ -76,6 +81,8 @@ std::vector<CatalogueEntry> sections() {
   return {section<schedule::ModelConfig>("model", "where the network comes from"),
           section<data::DataConfig>("data", "data set, batches, normalisation, augmentation"),
           section<train::TrainingConfig>("training", "epochs, optimiser, precision, averages, ..."),
+          section<early_exit::ExitConfig>(
+              "early_exits", "a branch that answers before the network's end; the section maps names to them"),
           section<schedule::ExportConfig>("export", "a file to write at the end; the section is one or a list of them"),
           section<schedule::ChecksConfig>("checks", "thresholds that fail the run")};
 }
@@ -88,9 +95,13 @@ const std::vector<CatalogueKind>& catalogue() {
       {"operators", operators},
       {"passes", [] { return of(passes::passes()); }},
       {"pruners", [] { return of(prune::pruners()); }},
+      {"criteria", [] { return of(prune::criteria()); }},
+      {"granularities", [] { return of(analysis::granularities()); }},
+      {"amounts", [] { return of(prune::amounts()); }},
       {"regularizers", [] { return of(regularize::regularizers()); }},
       {"quantizers", [] { return of(quant::quantizers()); }},
       {"distillers", [] { return of(distill::distillers()); }},
+      {"searches", [] { return of(search::searches()); }},
       {"optimizers", [] { return of(train::optimizers()); }},
       {"lr_schedulers", [] { return of<train::LrScheduler, train::LrTiming>(train::lr_schedulers()); }},
       {"tasks", [] { return of(train::tasks()); }},

@@ -13,7 +13,8 @@ GlobalOptions& global() {
 }
 
 void print(const nlohmann::json& object, const std::string& text) {
-  const auto output = global().json ? object.dump(2) + "\n" : text;
+  const auto output =
+      global().json ? object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n" : text;
   if (std::fwrite(output.data(), 1, output.size(), stdout) != output.size() || std::fflush(stdout) != 0)
     throw run_error("standard output cannot be written");
 }

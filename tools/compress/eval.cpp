@@ -2,6 +2,7 @@
 #include "command.h"
 #include "core/file.h"
 #include "core/text.h"
+#include "early_exit/exit_task.h"
 #include "run/measure.h"
 #include "run/model.h"
 #include "run/preflight.h"
@@ -19,20 +20,37 @@ struct Flags {
   std::vector<std::string> overrides;
 };
 
-data::DataConfig data_config(const Flags& flags) {
+/// What --set says: the sections 'data' and 'early_exits'.
+Yaml overrides(const Flags& flags) {
   auto root = Yaml::map();
   root.set("data", Yaml::map());
+  root.set("early_exits", Yaml::map());
   for (const auto& assignment : flags.overrides) set_override(root, assignment);
+  for (const auto& key : root.keys)
+    if (key != "data" && key != "early_exits")
+      throw request_error("--set of eval knows the sections 'data' and 'early_exits' only, not '{}'", key);
+  return root;
+}
+
+/// Other thresholds for the model's early exits.
+void set_thresholds(const Yaml& section, Graph& graph) {
+  if (!section.is_map()) throw request_error("'early_exits' must be a map, not {}", section.kind_name());
+  std::map<std::string, double> thresholds;
+  for (size_t i = 0; i < section.keys.size(); ++i) {
+    Settings settings;
+    settings.required("threshold", thresholds[section.keys[i]], "below which entropy a sample leaves here", in(0, 1));
+    settings.read(section.items[i], fmt::format("exit '{}'", section.keys[i]));
+  }
+  early_exit::set_thresholds(graph, thresholds);
+}
+
+data::DataConfig data_config(const Flags& flags, Yaml section) {
   data::DataConfig config;
   config.batch_size = flags.batch_size;
   if (flags.limit > 0) config.limits[flags.split] = flags.limit;
   config.set_source(flags.data);
   Settings settings;
   config.declare(settings);
-  if (root.keys.size() > 1)
-    throw request_error("--set of eval knows the section 'data' only, not '{}'",
-                        root.keys[root.keys[0] == "data" ? 1 : 0]);
-  auto section = *root.find("data");
   if (!section.find("name")) section.set("name", Yaml::scalar(config.name, true));
   settings.read(section, "data");
   return config;
@@ -67,12 +85,14 @@ std::unique_ptr<train::Task> task_of(const Flags& flags, const std::string& othe
 
 void eval(const Flags& flags) {
   if (!flags.confusion.empty()) run::require_writable_file(flags.confusion);
-  const auto graph = open_model(flags.model);
-  auto config = data_config(flags);
+  const auto sections = overrides(flags);
+  auto config = data_config(flags, *sections.find("data"));
+  auto graph = open_model(flags.model);
+  set_thresholds(*sections.find("early_exits"), graph);
   run::follow_normalization(graph, config);
   train::set_threads(flags.threads);
   const auto splits = data::open_splits(config, static_cast<uint64_t>(flags.seed));
-  const auto task = task_of(flags, splits.info.task);
+  const auto task = early_exit::with_exits(task_of(flags, splits.info.task), graph);
   task->bind(graph, splits.test->fields());
   const auto result = run::measure(
       graph, split_of(splits, flags.split), flags.split, *task,
@@ -81,7 +101,7 @@ void eval(const Flags& flags) {
   Table table({"Metric", "Value"});
   for (const auto& [name, value] : result.metrics) {
     object[name] = value;
-    table.row({name, fmt::format("{:.4f}", value)});
+    if (!name.starts_with(early_exit::exit_stem(""))) table.row({name, fmt::format("{:.4f}", value)});
   }
   object["samples"] = result.samples;
   object["images_per_second"] = result.images_per_second;
@@ -89,6 +109,10 @@ void eval(const Flags& flags) {
   table.row({"samples", with_commas(result.samples)});
   table.row({"images per second", fmt::format("{:.0f}", result.images_per_second)});
   auto text = table.str();
+  if (!result.exits.empty()) {
+    object["early_exit"] = early_exit::to_json(result.exits);
+    text += "\n" + result.exits.str();
+  }
   if (!result.confusion.empty()) {
     const auto& names = splits.info.class_names;
     write_file(flags.confusion, result.confusion.csv(names));
@@ -124,8 +148,10 @@ std::function<void()> add(CLI::App& app) {
   app.add_option("--confusion", flags->confusion, "CSV file for the confusion matrix (rows: labels)");
   app.add_option("--threads", flags->threads, "threads; 0: one a core")->check(whole_number(0));
   app.add_option("--seed", flags->seed, "which samples form the validation split, and the subset of --limit");
-  app.add_option("--set", flags->overrides,
-                 "override a value of the data section: --set data.normalize.mean=[0.5,0.5,0.5]")
+  app.add_option(
+         "--set", flags->overrides,
+         "override a value of the data section (--set data.normalize.mean=[0.5,0.5,0.5]), or the threshold of an "
+         "early exit (--set early_exits.NAME.threshold=0.3)")
       ->allow_extra_args(false);
   return [flags] { eval(*flags); };
 }

@@ -11,7 +11,7 @@ namespace {
 
 struct Flags {
   ModelFlags model;
-  std::string what = "compute", output;
+  std::string what = "compute", compare, output;
   std::optional<int> depth;
 };
 
@@ -29,10 +29,13 @@ void summary(const Flags& flags) {
     throw request_error("the {} summary has no depth", flags.what)
         .hint("--depth goes with --what " + join_words(summary_names(true), "or"));
   if (!flags.output.empty()) {
-    report::require_form(kind, flags.output);
+    flags.compare.empty() ? report::require_form(kind, flags.output) : report::require_comparison_form(flags.output);
     run::require_writable_file(flags.output);
   }
-  const auto forms = kind.make(open_model(flags.model), flags.depth);
+  auto forms = kind.make(open_model(flags.model), flags.depth);
+  if (!flags.compare.empty())
+    forms = report::compare_summaries(flags.model.spec, forms, flags.compare,
+                                      kind.make(open_model({.spec = flags.compare}), flags.depth));
   if (flags.output.empty()) return print(forms.json, forms.text);
   report::write_summary(forms, flags.output);
   print({{"file", flags.output}}, "wrote " + flags.output + "\n");
@@ -44,6 +47,7 @@ std::function<void()> add(CLI::App& app) {
   for (const auto* kind : report::summaries()) kinds += fmt::format("\n{}: {}", kind->name, kind->doc);
   flags->model.declare(app);
   app.add_option("--what", flags->what, "which summary (compute):" + kinds);
+  app.add_option("--compare", flags->compare, "show what changes from the model to this one, in any of the summaries");
   app.add_option("-o,--output", flags->output,
                  "write to a file: .txt, .csv or .json; the graph as .svg, .png, .pdf or .dot");
   app.add_option("--depth", flags->depth, "levels of modules: rows of `modules` (all), boxes of `graph` (2)")
@@ -56,6 +60,6 @@ std::function<void()> add(CLI::App& app) {
 extern const Command summary_command;
 const Command summary_command{"summary",
                               "what a model is made of: cost, sparsity, modules, coupled channels, a drawing",
-                              "compress summary resnet20_cifar --what graph --output resnet20.svg", add};
+                              "compress summary resnet20_cifar --compare pruned.onnx", add};
 
 }  // namespace compress::tools

@@ -7,6 +7,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <map>
+
 using namespace compress;
 
 namespace {
@@ -59,6 +61,49 @@ b = Gemm(a, %w) transB=1
   const auto cost = analysis::cost(graph);
   REQUIRE(cost.weights == 16);
   REQUIRE(cost.macs == 32);
+}
+
+TEST_CASE("cost: a recurrent layer has two weights, and its MACs are weights times steps") {
+  for (const auto& [op, gates] : std::map<std::string, int64_t>{{"LSTM", 4}, {"GRU", 3}, {"RNN", 1}}) {
+    INFO(op);
+    const auto rows = std::to_string(gates * 8);
+    Graph graph = parse_graph("graph g(x: float[5,N,6]) -> (l)\nparameter w_ih: float[" + rows +
+                              ",6]\nparameter w_hh: float[" + rows + ",8]\nl = " + op + "(x, %w_ih, %w_hh)\n");
+    graph.writable("w_ih").fill_(1);
+    const auto cost = analysis::cost(graph);
+    REQUIRE(cost.nodes[0].weighted);
+    REQUIRE(cost.nodes[0].weights == gates * 8 * (6 + 8));
+    REQUIRE(cost.nodes[0].nonzero == gates * 8 * 6);
+    REQUIRE(cost.nodes[0].weight_bytes == 4 * gates * 8 * (6 + 8));
+    REQUIRE(cost.weights == gates * 8 * (6 + 8));
+    REQUIRE(cost.nonzero_weights == gates * 8 * 6);
+    REQUIRE(cost.macs == 5 * cost.weights);
+    REQUIRE(cost.effective_macs == Approx(5 * cost.nonzero_weights));
+    REQUIRE(analysis::sparsity(graph).size() == 2);
+  }
+}
+
+TEST_CASE("cost: Distiller's SimpleNet, layer by layer") {
+  const auto cost = analysis::cost(parse_graph(R"(graph g(x: float[N,3,32,32]) -> (fc3)
+parameter conv1.weight: float[6,3,5,5]
+parameter conv2.weight: float[16,6,5,5]
+parameter fc1.weight: float[120,400]
+parameter fc2.weight: float[84,120]
+parameter fc3.weight: float[10,84]
+conv1 = Conv(x, %conv1.weight) kernel_shape=[5,5]
+pool1 = MaxPool(conv1) kernel_shape=[2,2] strides=[2,2]
+conv2 = Conv(pool1, %conv2.weight) kernel_shape=[5,5]
+pool2 = MaxPool(conv2) kernel_shape=[2,2] strides=[2,2]
+flat = Flatten(pool2)
+fc1 = Gemm(flat, %fc1.weight) transB=1
+fc2 = Gemm(fc1, %fc2.weight) transB=1
+fc3 = Gemm(fc2, %fc3.weight) transB=1
+)"));
+  std::vector<int64_t> macs;
+  for (const auto& node : cost.nodes)
+    if (node.weighted) macs.push_back(node.macs);
+  REQUIRE(macs == std::vector<int64_t>{352800, 240000, 48000, 10080, 840});
+  REQUIRE(cost.macs == 651720);
 }
 
 TEST_CASE("cost: integers of a quantised file are the weights that they stand for") {

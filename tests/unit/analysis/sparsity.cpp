@@ -12,13 +12,18 @@ using namespace compress;
 using analysis::sparsity;
 
 TEST_CASE("sparsity: Distiller's test cases") {
+  // "sparsity_density" of its tests; density is 100 - sparsity.
   REQUIRE(sparsity("zeros", at::zeros({2, 3, 5, 6})).elements == 100);
   REQUIRE(sparsity("zeros", at::zeros({2, 3, 5, 6})).filters == 100);
   REQUIRE(sparsity("ones", at::ones({12, 43, 4, 6})).elements == 0);
   REQUIRE(sparsity("x", at::tensor({1., 2., 0., 4., 0., 1., 2., 0., 4., 0.}).view({2, 5})).elements == Approx(40));
+  const auto two_by_five = sparsity("x", at::tensor({1., 2., 0., 4., 0., 1., 2., 0., 4., 0.}).view({2, 5}));
+  REQUIRE(100 - two_by_five.rows == Approx(60));  // "column density", transposed = false
+  REQUIRE(two_by_five.columns == 0);              // "row sparsity", transposed = false
+  REQUIRE(100 - sparsity("zeros", at::zeros({2, 3, 5, 6})).filters == 0);
   const auto row = sparsity("y", at::tensor({0., 0., 0., 1., 4., 0., 1., 2., 0., 0., 0., 0.}).view({4, 3}));
   REQUIRE(row.elements == Approx(100 * 8.0 / 12));
-  REQUIRE(row.rows == Approx(100.0 / 3));  // of the transposed matrix
+  REQUIRE(row.rows == Approx(100.0 / 3));  // of the transposed matrix, Distiller's default
   REQUIRE(row.columns == Approx(50));
 }
 

@@ -70,6 +70,24 @@ TEST_CASE("prefix: plans that melt nodes differently share saved values", "[exec
   }
 }
 
+TEST_CASE("prefix: going on by parts gives the bits of one run", "[exec]") {
+  const auto graph = residual();
+  const exec::Tensors inputs{image({70, 4, 8, 8})};
+  for (const bool optimize : {false, true}) {
+    const exec::Plan plan(graph, {.optimize = optimize});
+    const auto whole = plan.run(inputs);
+    std::string before = "conv1";
+    auto live = plan.run_until(before, inputs);
+    for (const Node& node : graph.nodes()) {
+      INFO(before << " to " << node.name << (optimize ? " optimised" : " plain"));
+      live = plan.run_between(before, live, node.name);
+      REQUIRE(plan.run_from(node.name, live)[0].equal(whole[0]));
+      REQUIRE(plan.run_from(node.name, live)[1].equal(whole[1]));
+      before = node.name;
+    }
+  }
+}
+
 TEST_CASE("prefix: values that do not suffice and unknown nodes are told", "[exec]") {
   const exec::Plan plan(residual());
   require_error([&] { plan.run_from("fc", {}); }, "the saved values do not allow to start graph 'g' from node 'fc'");

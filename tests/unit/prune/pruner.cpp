@@ -11,7 +11,7 @@
 
 using namespace compress;
 using namespace compress::prune;
-using namespace compress::prune::test;
+using namespace compress::prune::fixtures;
 
 TEST_CASE("magnitude pruner: weights up to the threshold go, '*' holds for every other parameter", "[prune]") {
   Graph graph = small_graph();
@@ -106,7 +106,7 @@ TEST_CASE("ranked pruner: followers get the leader's map, which stays while the 
 
   graph.assign("conv1.weight", graph.parameter("conv1.weight").value.flip(0));
   const auto resumed = bound_pruner(graph, "L1RankedStructureParameterPruner_AGP", arguments);
-  resumed->load(nlohmann::json::parse(pruner->save().dump()));
+  resumed->load(pruner->save());
   resumed->set_masks(graph, {.index = 1, .count = 2});
   REQUIRE(kept_along(graph, "conv1.weight", 0) == std::vector<int>{0, 0, 1, 1});
 }
@@ -143,8 +143,8 @@ TEST_CASE("pruner: arguments out of range are refused", "[prune]") {
   };
   REQUIRE_THAT(text("{group_type: Filters, desired_sparsity: 1.0, weights: [a]}"),
                Catch::Contains("'desired_sparsity' must be a number in [0, 1)"));
-  REQUIRE_THAT(text("{group_type: Blocks, desired_sparsity: 0.5, weights: [a]}"),
-               Catch::Contains("'group_type'") && Catch::Contains("Filters, 3D, Channels or Rows"));
+  REQUIRE_THAT(text("{group_type: Blocked, desired_sparsity: 0.5, weights: [a]}"),
+               Catch::Contains("'group_type'") && Catch::Contains("Filters, 3D, Channels, Rows or Blocks"));
   REQUIRE_THAT(text("{group_type: Rows, desired_sparsty: 0.5, weights: [a]}"),
                Catch::Contains("did you mean 'desired_sparsity'?"));
 }

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace compress::prune::test {
+namespace compress::prune::fixtures {
 
 /// Two convolutions, a batch-norm between them, a linear layer; weights 1, 2, 3, ... in every tensor.
 inline Graph small_graph() {
@@ -71,4 +71,4 @@ inline std::vector<int> kept_along(const Graph& graph, const std::string& parame
   return {map.const_data_ptr<int>(), map.const_data_ptr<int>() + map.numel()};
 }
 
-}  // namespace compress::prune::test
+}  // namespace compress::prune::fixtures

@@ -15,7 +15,11 @@ TEST_CASE("sheet: numbers are numbers for programs and readable for people") {
                           "1,234  40,813,184   12.3  a:0 b:1\n"
                           "empty\n");
   REQUIRE_THAT(sheet.csv(), Catch::Contains(",40813184,12.345678,a:0 b:1\n") && Catch::EndsWith("empty,,,\n"));
+  sheet.total({std::string("all"), int64_t{40813184}});
+  REQUIRE_THAT(sheet.text(), Catch::EndsWith("all    40,813,184\n"));
+  REQUIRE_THAT(sheet.csv(), Catch::EndsWith("empty,,,\n"));  // programs add up by themselves
   const auto json = sheet.json();
+  REQUIRE(json.size() == 2);
   REQUIRE(json[0]["Name"] == "1,234");
   REQUIRE(json[0]["MACs"] == 40813184);
   REQUIRE(json[0]["Share"] == 12.345678);

@@ -6,6 +6,8 @@
 #include "support/check_error.h"
 #include "support/temporary_folder.h"
 
+#include <ATen/ops/ones.h>
+
 #include <catch2/catch.hpp>
 
 using namespace compress;
@@ -48,10 +50,14 @@ TEST_CASE("summary: compute lists every operator that multiplies, with and witho
   REQUIRE(rows[2]["Weights volume"] == 0);
   REQUIRE(forms.json["total_macs"] == 2 * 320 + 200 + 100);
   REQUIRE(forms.json["total_weights"] == 148);
-  REQUIRE_THAT(forms.text, Catch::Contains("Total MACs: 940\nTotal weights: 148 (148 of them zero)\n"
+  REQUIRE(rows[0]["Effective MACs"] == 0);
+  REQUIRE(forms.json["effective_macs"] == 200);  // scores has no weight
+  REQUIRE_THAT(forms.text, Catch::Contains("Total MACs: 940\nEffective MACs: 200, if zeros took no time\n"
+                                           "Total weights: 148 (148 of them zero)\n"
                                            "Total parameters: 148, 592 B deployed\n"));
-  REQUIRE_THAT(forms.csv, Catch::StartsWith("Name,Type,Attrs,IFM,IFM volume,OFM,OFM volume,Weights volume,MACs,"
-                                            "MACs (%),Weights bytes\na.q,MatMul,,1x5x8,40,1x5x8,40,64,320,"));
+  REQUIRE_THAT(forms.sheet.csv(),
+               Catch::StartsWith("Name,Type,Attrs,IFM,IFM volume,OFM,OFM volume,Weights volume,MACs,"
+                                 "MACs (%),Effective MACs,Weights bytes\na.q,MatMul,,1x5x8,40,1x5x8,40,64,320,"));
 }
 
 TEST_CASE("summary: Distiller's columns of a convolution") {
@@ -124,13 +130,74 @@ TEST_CASE("summary: the graph as data has nodes with their share of the cost, an
   REQUIRE(json["edges"][0]["shape"] == Shape{1, 5, 8});
 }
 
+TEST_CASE("summary: sparsity has Distiller's columns, and the total stands apart from the rows") {
+  Graph graph = attention();
+  graph.writable("a.q.weight").narrow(0, 0, 2).fill_(0.5);
+  const auto forms = made("sparsity", graph);
+  REQUIRE_THAT(
+      forms.sheet.csv(),
+      Catch::StartsWith("Name,Shape,NNZ (dense),NNZ (sparse),Cols (%),Rows (%),Ch (%),2D (%),3D (%),Fine (%),Std,"
+                        "Mean,Abs-Mean\na.q.weight,8x8,64,16,"));
+  REQUIRE_THAT(forms.sheet.csv(), !Catch::Contains("Total"));
+  REQUIRE(forms.json["rows"].size() == 3);
+  REQUIRE(forms.json["total_dense"] == 148);
+  REQUIRE(forms.json["total_nonzero"] == 16);
+  REQUIRE(forms.json["total_sparsity"] == Approx(100 * 132.0 / 148));
+  REQUIRE_THAT(forms.text, Catch::Contains("\nTotal sparsity:  -") && Catch::Contains("\nTotal sparsity: 89.19\n"));
+}
+
+TEST_CASE("summary: masks have a row each, and a model without any says where they are") {
+  Graph graph = attention();
+  REQUIRE_THAT(made("masks", graph).text, Catch::StartsWith("No parameter has a mask. Masks are in run directories"));
+  REQUIRE(made("masks", graph).json["rows"].empty());
+  graph.parameter("a.q.weight").mask = at::ones({8, 8});
+  graph.parameter("a.q.weight").mask.narrow(0, 0, 2).zero_();
+  const auto forms = made("masks", graph);
+  REQUIRE(forms.sheet.csv() == "Name,Fine (%),Shape,Elements,Masked\na.q.weight,25,8x8,64,16\n");
+  REQUIRE(forms.json["total_sparsity"] == 25);
+  REQUIRE_THAT(forms.text, Catch::Contains("Total sparsity:"));
+}
+
+TEST_CASE("summary: storage tells dense, packed and the bound that entropy sets") {
+  Graph graph = attention();
+  graph.writable("a.q.weight").narrow(0, 0, 4).fill_(0.5);
+  const auto forms = made("storage", graph);
+  const auto& row = forms.json["rows"][0];
+  REQUIRE(row["Name"] == "a.q.weight");
+  REQUIRE(row["Dense bytes"] == 256);
+  REQUIRE(row["Packed bytes"] == 8 + 128);
+  REQUIRE(row["Packed as"] == "bitmap");
+  REQUIRE(row["Entropy (bits)"] == Approx(1));
+  REQUIRE(row["Entropy bytes"] == 8);
+  REQUIRE(forms.json["dense_bytes"] == 592);
+  REQUIRE(forms.json["packed_bytes"] == 136);
+  REQUIRE_THAT(forms.text, Catch::Contains("Dense: 592 B\nZeros left out: 136 B\nEntropy bound: 8 B\n"));
+}
+
+TEST_CASE("summary: the model and the drawing have a table of nodes, too") {
+  REQUIRE_THAT(made("model", attention()).sheet.csv(),
+               Catch::StartsWith("Name,Type,Inputs,Outputs,Shape,Parameters\na.q,MatMul,x,a.q,1x5x8,a.q.weight\n") &&
+                   Catch::Contains("\na.scores,MatMul,a.q a.kt,a.scores,1x5x5,\n"));
+  REQUIRE_THAT(made("graph", attention()).sheet.csv(), Catch::StartsWith("Name,Type,Class,Output,MACs,Share,Weights,"));
+}
+
+TEST_CASE("summary: names that are no UTF-8 are written all the same") {
+  Graph graph("g");
+  graph.inputs.push_back({.name = "x", .shape = {kBatch, 2}});
+  graph.add_parameter({.name = "w\xff", .value = at::ones({2, 2})});
+  graph.add({.name = "y\xfe", .op = "MatMul", .inputs = {"x", "w\xff"}});
+  graph.outputs.push_back({.name = "y", .value = "y\xfe"});
+  for (const auto* summary : report::summaries())
+    REQUIRE(nlohmann::json::accept(report::json_text(summary->make(graph, {}).json)));
+}
+
 TEST_CASE("summary: a file has the form that its name asks for") {
   const test::TemporaryFolder folder;
   const auto forms = made("compute", attention());
   report::write_summary(forms, folder.path() / "a.CSV");
   report::write_summary(forms, folder.path() / "a.json");
   report::write_summary(forms, folder.path() / "a.txt");
-  REQUIRE(read_file(folder.path() / "a.CSV") == forms.csv);
+  REQUIRE(read_file(folder.path() / "a.CSV") == forms.sheet.csv());
   REQUIRE(nlohmann::json::parse(read_file(folder.path() / "a.json")) == forms.json);
   REQUIRE(read_file(folder.path() / "a.txt") == forms.text);
   report::write_summary(made("graph", attention()), folder.path() / "g.svg");
@@ -141,8 +208,8 @@ TEST_CASE("summary: endings that a summary does not have are refused with those 
   test::require_error([] { report::require_form(report::find_summary("compute"), "x.pdf"); },
                       "the compute summary cannot be written to 'x.pdf'", "ends with .txt, .csv or .json");
   test::require_error([] { report::require_form(report::find_summary("graph"), "x"); },
-                      "the graph summary cannot be written to 'x'", ".svg, .png, .pdf, .dot, .gv or .json");
+                      "the graph summary cannot be written to 'x'", ".svg, .png, .pdf, .dot, .gv, .csv or .json");
   report::require_form(report::find_summary("graph"), "x.DOT");
   test::require_error([] { report::find_summary("sparsety"); }, "there is no summary 'sparsety'",
-                      "did you mean 'sparsity'?", "compute, graph, groups, model, modules or sparsity");
+                      "did you mean 'sparsity'?", "compute, graph, groups, masks, model, modules, sparsity or storage");
 }

@@ -36,7 +36,7 @@ data: {name: synthetic_mnist, batch_size: 32}
 training: {epochs: 3, seed: 7, optimizer: {class: SGD, lr: 0.1}}
 export: [{format: onnx, file: a.onnx}, {format: onnx-qdq, file: b.onnx, opset: 18}]
 checks: {metric_at_least: {top1: 90}, macs_ratio_at_most: 0.3}
-early_exits: {}
+early_exits: {early: {value: relu1, loss_weight: 0.3, threshold: 0.5}}
 searches:
 )");
   REQUIRE(recipe.name == "small");
@@ -49,6 +49,7 @@ searches:
   REQUIRE(recipe.exports.at(1).opset == 18);
   REQUIRE(recipe.checks.metric_at_least.at("top1") == 90);
   REQUIRE(*recipe.checks.macs_ratio_at_most == 0.3);
+  REQUIRE(recipe.early_exits.at(0).value == "relu1");
 }
 
 TEST_CASE("recipe: one export may stand alone; without epochs the last policy's end counts", "[schedule]") {
@@ -72,14 +73,6 @@ TEST_CASE("recipe: what is no map of known sections is refused", "[schedule]") {
   require_error([] { recipe_of("policies: {a: 1}"); }, "'policies' must be a list, not a map");
   require_error([] { recipe_of("policies: [5]"); }, "a policy must be a map, not");
   require_error([] { recipe_of("export: 5"); }, "'export' must be a map or a list of maps, not");
-}
-
-TEST_CASE("recipe: what this version lacks is said plainly", "[schedule]") {
-  require_error([] { recipe_of("early_exits: {a: {class: B}}"); },
-                "recipe.yaml:1:1: error: section 'early_exits' is not available in this version");
-  require_error([] { recipe_of("searches: {a: {class: B}}"); }, "section 'searches' is not available in this version");
-  require_error([] { recipe_of("policies: [{search: {instance_name: a}}]"); },
-                "policies of kind 'search' are not available in this version");
 }
 
 TEST_CASE("recipe: classes and arguments", "[schedule]") {

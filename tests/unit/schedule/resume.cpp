@@ -175,7 +175,59 @@ TEST_CASE("resume: with averages, accumulation, clipping, frozen weights and bfl
                                    "{class: OneCycleLR, max_lr: 0.01, interval: batch, warmup: {iterations: 3}}"));
 }
 
+TEST_CASE("resume: with every distiller, and a rewind behind thinning", "[schedule]") {
+  auto recipe = recipe_with(kSgd, "", kSteps);
+  const auto insert = [&](const std::string& behind, const std::string& text) {
+    recipe.insert(recipe.find(behind) + behind.size(), text);
+  };
+  insert("distillers:\n",
+         R"(  hints: {class: HintDistillation, teacher: self, values: {relu1: relu1}, projection: always}
+  plain: {class: HintDistillation, teacher: self, teacher_epoch: 0, values: {conv2: conv2}, loss: smooth_l1, weight: 0.5}
+  looks: {class: AttentionTransfer, teacher: self, values: {relu2: relu2}}
+  relations: {class: RelationalDistillation, teacher: self, values: {flat: flat}, weight: 0.01}
+)");
+  insert("passes:\n", "  back: {class: rewind, epoch: 1}\n");
+  insert("policies:\n", R"(  - {distiller: {instance_name: hints}, starting_epoch: 0, ending_epoch: 4}
+  - {distiller: {instance_name: plain}, starting_epoch: 1, ending_epoch: 4}
+  - {distiller: {instance_name: looks}, starting_epoch: 0, ending_epoch: 3}
+  - {distiller: {instance_name: relations}, starting_epoch: 2, ending_epoch: 4}
+)");
+  recipe += "  - {pass: {instance_name: back}, epochs: [3]}\n";
+  const auto whole = require_exact_resume(recipe);
+  REQUIRE(whole.parameter("conv1.weight").value.size(0) < 8);
+  auto settings = recipe;
+  settings.insert(settings.find("{epochs: 4,") + 11, " accumulate: 2, precision: bfloat16,");
+  require_exact_resume(settings);
+}
+
 TEST_CASE("resume: same seed, same masks and weights", "[schedule]") {
   const auto recipe = recipe_with(kSgd, "", kSteps);
   require_same_bits(train_network(recipe, nullptr, nullptr), train_network(recipe, nullptr, nullptr));
+}
+
+TEST_CASE("resume: with every pruner that goes by activations or gradients, and with regrowth", "[schedule]") {
+  const std::string native = "{class: Pruner, weights: ['conv*.weight'], criterion: ";
+  const std::string filters = ", granularity: filter, amount: {class: agp, initial: 0.2, final: 0.5}}";
+  const std::string elements = ", granularity: element, amount: {class: agp, initial: 0.2, final: 0.5}}";
+  std::vector<std::string> pruners{
+      "{class: AcDcPruner, level: 0.5}",
+      "{class: RigLPruner, level: 0.5, stop: 1}",
+      "{class: GradientRankedFilterPruner_AGP, group_type: 3D, initial_sparsity: 0.2, final_sparsity: 0.5, weights: "
+      "[conv1.weight, conv2.weight]}",
+      "{class: FMReconstructionChannelPruner, group_type: Channels, desired_sparsity: 0.3, weights: [conv2.weight], "
+      "samples: 32}"};
+  for (const auto* criterion : {"apoz", "mean_activation", "gradient", "{class: taylor, steps: 2}", "movement", "snip"})
+    pruners.push_back(native + criterion + filters);
+  for (const auto* criterion : {"gradient", "{class: taylor, steps: 4}", "movement", "snip"})
+    pruners.push_back(native + criterion + elements);
+  for (const auto& pruner : pruners)
+    for (const std::string args : {"mini_batch_pruning_frequency: 2", "use_double_copies: true, mask_on_forward_only: true"}) {
+      const auto recipe = "training: {epochs: 4, optimizer: " + kSgd +
+                          "}\ndata: {name: synthetic_mnist, batch_size: 32, limits: {train: 96, validation: 32}, "
+                          "prefetch: 0}\npruners:\n  p: " +
+                          pruner + "\npolicies:\n  - {pruner: {instance_name: p, args: {" + args +
+                          "}}, starting_epoch: 0, ending_epoch: 4}\n";
+      const auto whole = require_exact_resume(recipe);
+      REQUIRE((whole.parameter("conv2.weight").mask.defined() || args[0] == 'u'));
+    }
 }

@@ -32,6 +32,13 @@ TEST_CASE("window: the latest active epoch", "[schedule]") {
   REQUIRE(window.latest(100) == 10);
 }
 
+TEST_CASE("window: the spacing is the mean distance of active epochs", "[schedule]") {
+  REQUIRE(Window::range(0, 30, 2).spacing() == 2);
+  REQUIRE(Window::list({5, 6, 9}).spacing() == 2);
+  REQUIRE(Window::list({5}).spacing() == 1);
+  REQUIRE(Window().spacing() == 1);
+}
+
 TEST_CASE("window: without epochs it is at the end of training", "[schedule]") {
   const Window window;
   REQUIRE(window.at_end());

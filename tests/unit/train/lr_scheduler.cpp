@@ -121,8 +121,30 @@ TEST_CASE("learning rates: arguments print as they were read", "[train]") {
 TEST_CASE("learning rates: MultiStepMultiGammaLR has Distiller's values", "[train]") {
   const auto scheduler =
       make(lr_schedulers(), "MultiStepMultiGammaLR", "{milestones: [30, 60, 80], gammas: [0.1, 0.1, 0.2]}");
-  for (const auto& [epoch, rate] : {std::pair{0, 0.1}, {29, 0.1}, {30, 0.01}, {60, 0.001}, {80, 0.0002}, {99, 0.0002}})
-    REQUIRE(scheduler->factor(epoch, 100, 0.1) * 0.1 == Approx(rate));
+  for (const auto& [epoch, factor] :
+       {std::pair{0, 1.0}, {30, 0.1}, {60, 0.010000000000000002}, {80, 0.0020000000000000005}})
+    REQUIRE(scheduler->factor(epoch, 101, 0.1) == factor);
+  for (const auto& [epoch, rate] : {std::pair{0, 0.1},
+                                    {15, 0.1},
+                                    {29, 0.1},
+                                    {30, 0.010000000000000002},
+                                    {33, 0.010000000000000002},
+                                    {60, 0.0010000000000000002},
+                                    {79, 0.0010000000000000002},
+                                    {80, 0.00020000000000000006},
+                                    {100, 0.00020000000000000006}}) {
+    INFO("epoch " << epoch);
+    REQUIRE(0.1 * scheduler->factor(epoch, 101, 0.1) == rate);
+  }
+}
+
+TEST_CASE("learning rates: MultiStepMultiGammaLR refuses what Distiller refused", "[train]") {
+  const auto check = [](const char* arguments) { make(lr_schedulers(), "MultiStepMultiGammaLR", arguments)->check(); };
+  require_error([&] { check("{milestones: [60, 30, 80], gammas: [0.1, 0.1, 0.2]}"); }, "'milestones' must ascend");
+  require_error([&] { check("{milestones: [30, 60], gammas: [0.1, 0.1, 0.2]}"); },
+                "there are 2 'milestones', but 3 'gammas'");
+  require_error([&] { check("{milestones: [30, 60, 80], gammas: [0.1, 0.1]}"); },
+                "there are 3 'milestones', but 2 'gammas'");
 }
 
 TEST_CASE("learning rates: with a base rate of 0 every schedule gives a finite factor", "[train]") {

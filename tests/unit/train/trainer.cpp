@@ -153,6 +153,50 @@ TEST_CASE("trainer: what a hook adds to the loss is trained", "[train]") {
   REQUIRE(norm(0.5) < 0.5 * norm(0));
 }
 
+/// Asks, in every other mini-batch, for a value inside of the network and adds its mean square to the loss.
+struct Watch : Hook {
+  std::string name = "relu1";
+  double factor = 0, mean_square = 0;
+  std::vector<std::string> observed(const State& state) const override {
+    return state.minibatch % 2 == 0 ? std::vector<std::string>{name} : std::vector<std::string>{};
+  }
+  void before_backward_pass(State& state) override {
+    REQUIRE(state.values.size() == (state.minibatch % 2 == 0 ? 1 : 0));
+    if (state.values.empty()) return;
+    const auto& value = state.values.at(name);
+    REQUIRE(value.requires_grad());
+    REQUIRE(value.scalar_type() == at::kFloat);
+    REQUIRE(value.size(0) == state.batch->size);
+    const at::Tensor term = value.square().mean();
+    state.loss = state.loss + factor * term;
+    mean_square = term.item<double>();
+  }
+  void on_minibatch_end(State& state) override { REQUIRE(state.values.empty()); }
+};
+
+TEST_CASE("trainer: a hook sees the values it asks for and can train them", "[train]") {
+  const auto size = [](Precision precision, int64_t accumulate, double factor) {
+    Setup setup(conv_net(), "synthetic");
+    setup.config.accumulate = accumulate;
+    setup.config.precision = precision;
+    Watch hook;
+    hook.factor = factor;
+    setup.trainer(3, &hook).run();
+    return hook.mean_square;
+  };
+  const double free = size(Precision::float32, 1, 0);
+  REQUIRE(size(Precision::float32, 1, 1) < 0.8 * free);
+  REQUIRE(size(Precision::float32, 2, 1) < 0.9 * free);
+  REQUIRE(size(Precision::bfloat16, 1, 1) < 0.8 * free);
+}
+
+TEST_CASE("trainer: a value that the network does not have cannot be asked for", "[train]") {
+  Setup setup(conv_net(), "synthetic");
+  Watch hook;
+  hook.name = "relu3";
+  require_error([&] { setup.trainer(1, &hook).run(); }, "has no value 'relu3' to observe", "did you mean 'relu1'?");
+}
+
 TEST_CASE("trainer: the terms that hooks name are averaged over the epoch", "[train]") {
   ExtraLoss hook(0.5);
   Setup setup(conv_net(), "synthetic");

@@ -1,0 +1,71 @@
+#pragma once
+
+#include "data/dataset.h"
+#include "graph/graph.h"
+#include "train/task.h"
+
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace compress::search {
+
+/// How good a network is, by the task's main metric and, where that is equal, by its loss.
+struct Score {
+  double metric = 0;
+  double loss = 0;  ///< NaN when the task has none
+  bool higher_is_better = true;
+
+  /// What is no number is worse than any number.
+  bool better_than(const Score& other) const;
+};
+
+/// The samples that a search goes by, and those that it may train on.
+struct SearchData {
+  data::DatasetPtr validation, train;
+};
+/// The validation split, or where there is none a tenth of the training samples, which are then not trained on; never
+/// the test split. At most `samples` of them (0: all), chosen by seed.
+SearchData search_data(const data::Splits& splits, int64_t samples, uint64_t seed);
+
+/// Scores networks on the same samples, which are read once and kept in memory when they fit.
+class Evaluator {
+public:
+  struct Options {
+    int64_t batch_size = 128;
+    int64_t prefetch = 2;
+    at::Device device = at::kCPU;
+    std::map<std::string, std::string> inputs = {};  ///< graph input -> field
+  };
+  Evaluator(data::DatasetPtr dataset, const train::Task& task, Options options);
+
+  Score score(const Graph& graph) const;
+
+  /// Scores variations of a network of the same nodes. What they have in common with it up to their first difference is
+  /// computed once. `done` hears of the share that is done.
+  std::vector<Score> scores(const Graph& base,
+                            const std::vector<const Graph*>& variations,
+                            const std::function<void(double)>& done = {}) const;
+
+private:
+  /// A batch and the network's inputs taken from it, on the device.
+  struct Prepared {
+    data::Batch batch;
+    std::vector<at::Tensor> inputs;
+  };
+  void each_batch(const Graph& graph, const std::function<void(const Prepared&)>& body) const;
+  Prepared prepare(const Graph& graph, const data::Batch& batch) const;
+  Score score_of(const train::Meter& meter) const;
+
+  data::DatasetPtr dataset_;
+  const train::Task& task_;
+  Options options_;
+  bool in_memory_ = false;
+  mutable std::vector<Prepared> kept_;  ///< read with the first pass
+};
+
+}  // namespace compress::search
