@@ -69,6 +69,8 @@ public:
       node.attributes.set("momentum", 0.0);  // nothing of earlier batches
     }
     copy_.touch();
+    if (norms_.empty()) return;
+    exec::prepare_parameters(copy_, copy_.parameter(norms_[0].batch_mean).value.device());
     plan_.emplace(copy_, std::move(options));
   }
 
@@ -134,6 +136,7 @@ void follow_scales(Graph& graph, const std::vector<at::Tensor>& inputs) {
   }
   if (scales.empty()) return;
   copy.touch();
+  exec::prepare_parameters(copy, inputs[0].device());
   exec::Plan(copy, std::move(options)).run(inputs);
   for (const auto& scale : scales) graph.writable(scale).copy_(copy.parameter(scale).value);
 }

@@ -25,7 +25,8 @@ constexpr size_t kLossesReadTogether = 16;
 }  // namespace
 
 void State::apply(const Changes& made) {
-  optimizer.apply(made);
+  optimizer.apply(made);  // which lets go of the parameters,
+  graph.touch();          // so the trainer has to bind it again, even when values alone changed
   if (averages) averages->apply(made);
   changes.push_back(made);
 }

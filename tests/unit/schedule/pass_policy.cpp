@@ -103,7 +103,10 @@ TEST_CASE("pass policy: the same statistics whenever the run was stopped, thinne
     INFO(policies);
     Stop stop;
     const auto whole = trained(policies, &stop), resumed = trained(policies, nullptr, &stop);
-    for (const auto& name : whole.parameter_names()) REQUIRE(same(whole, resumed, name));
+    for (const auto& name : whole.parameter_names()) {
+      INFO(name);
+      REQUIRE(same(whole, resumed, name));
+    }
   }
 }
 
