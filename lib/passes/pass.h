@@ -46,6 +46,8 @@ public:
   virtual void look_at(Batches) {}
   /// False when the network is as large and as fine as before: such a pass does not delay the choice of the best epoch.
   virtual bool compresses() const { return true; }
+  /// True when it removes what pruning has masked.
+  virtual bool thins() const { return false; }
   /// Edits the graph and says what became of its parameters.
   virtual Changes run(Graph& graph) = 0;
 };

@@ -18,6 +18,8 @@ public:
     settings.ignored("dataset", "the network's input shape is known");
   }
 
+  bool thins() const override { return true; }
+
   Changes run(Graph& graph) override {
     const auto thin = passes().make("thin");
     Settings settings;

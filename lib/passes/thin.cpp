@@ -88,6 +88,8 @@ public:
         "gamma and beta of the batch-norm behind it (Distiller's FilterRemover), which changes the function");
   }
 
+  bool thins() const override { return true; }
+
   Changes run(Graph& graph) override {
     const at::NoGradGuard no_grad;
     if (batch_norm_ == BatchNorm::drop) drop_batchnorm_of_zero_filters(graph);

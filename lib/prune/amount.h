@@ -17,10 +17,10 @@ namespace compress::prune {
 
 /// What is ranked as one list: the structures of one weight, or the channels of a group that are removed together.
 struct Unit {
-  std::string name;        ///< the (first) weight
-  at::Tensor strengths;    ///< [structures], the weaker go first
-  at::Tensor map;          ///< [structures], 1 for those that stayed when masks were last set; undefined at first
-  double elements = 1;     ///< weights that one structure holds, on the average
+  std::string name;      ///< the (first) weight
+  at::Tensor strengths;  ///< [structures], the weaker go first
+  at::Tensor map;        ///< [structures], 1 for those that stayed when masks were last set; undefined at first
+  double elements = 1;   ///< weights that one structure holds, on the average
 };
 
 /// What the network would cost with these maps (one per unit): zeros of structures that can be removed for real as if

@@ -67,6 +67,7 @@ public:
   void check(const Moment& moment) const override;
   void bind(const Graph& graph, Problems& problems) override;
   const std::vector<std::string>& parameters() const override { return composition_.parameters(); }
+  const std::vector<std::string>& uncoupled() const override { return composition_.parts().dependency->uncoupled(); }
   void set_masks(Graph& graph, const Moment& moment) override { composition_.set_masks(graph, moment); }
   void collect(train::State& state) override { composition_.collect(state); }
   void observe(const Graph& graph) override { composition_.observe(graph); }

@@ -16,8 +16,8 @@ namespace compress::prune {
 
 /// What a criterion judges.
 struct Candidate {
-  const Graph& graph;                          ///< with batch-norm folded into the weights when the policy asks for it
-  const std::string& parameter;                ///< a weight of it
+  const Graph& graph;            ///< with batch-norm folded into the weights when the policy asks for it
+  const std::string& parameter;  ///< a weight of it
   const analysis::Granularity& granularity;
   const Moment& moment;
 };
@@ -30,10 +30,8 @@ public:
   virtual void declare(Settings&) {}
   /// Finds what it needs of the graph for these weights (the batch-norm or activation behind them, ...); problems name
   /// the weight and the reason.
-  virtual void bind(const Graph&,
-                    const std::vector<std::string>& /*parameters*/,
-                    const analysis::Granularity&,
-                    Problems&) {}
+  virtual void
+  bind(const Graph&, const std::vector<std::string>& /*parameters*/, const analysis::Granularity&, Problems&) {}
   /// One number per structure, [structures] as the granularity orders them. Never NaN.
   virtual at::Tensor strengths(const Candidate& candidate) const = 0;
 

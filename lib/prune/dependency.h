@@ -33,6 +33,11 @@ public:
   virtual std::map<std::string, at::Tensor> masks(const Graph& graph, const std::vector<at::Tensor>& maps) const = 0;
   /// The parameters that masks() is about, after bind().
   virtual std::vector<std::string> masked(const Graph& graph) const = 0;
+  /// After bind(): what stands in the way of thinning, one line for each coupled group whose weights are pruned apart.
+  virtual const std::vector<std::string>& uncoupled() const {
+    static const std::vector<std::string> none;
+    return none;
+  }
   /// What the network costs with these maps.
   virtual Measured measure(const Graph& graph, const std::vector<at::Tensor>& maps) const = 0;
 

@@ -36,7 +36,11 @@ void Independent::bind(const Graph& graph,
                        Problems&) {
   granularity_ = &granularity;
   names_ = names;
-  if (granularity.by_layer()) warn_of_uncoupled(graph, names, granularity.axis() == 0, shares_one_map());
+  if (!granularity.by_layer()) return;
+  const bool filters = granularity.axis() == 0;
+  const auto lines = uncoupled_weights(graph, names, filters, shares_one_map());
+  warn_of_uncoupled(lines);
+  if (filters) uncoupled_ = lines;  // channels are masked where they are read, often for its own sake
 }
 
 int64_t Independent::structures(const Graph& graph, const std::string& name) const {

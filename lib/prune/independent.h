@@ -18,6 +18,7 @@ public:
   std::vector<Unit> units(const Graph& graph, const Criterion& criterion, const Moment& moment) const override;
   std::map<std::string, at::Tensor> masks(const Graph& graph, const std::vector<at::Tensor>& maps) const override;
   std::vector<std::string> masked(const Graph&) const override { return names_; }
+  const std::vector<std::string>& uncoupled() const override { return uncoupled_; }
   Measured measure(const Graph& graph, const std::vector<at::Tensor>& maps) const override;
   void apply(const Changes& changes) override;
   train::Memory save() const override;
@@ -36,7 +37,7 @@ protected:
 
 private:
   const analysis::Granularity* granularity_ = nullptr;  ///< the composition's
-  std::vector<std::string> names_;
+  std::vector<std::string> names_, uncoupled_;
 };
 
 }  // namespace compress::prune

@@ -6,12 +6,14 @@
 namespace compress::prune {
 
 #define ENTRY(name) extern const Entry<Pruner> name;
+#include "prune/distiller/presets.def"
 #include "prune/pruners.def"
 #undef ENTRY
 
 const Registry<Pruner>& pruners() {
 #define ENTRY(name) &name,
   static constexpr const Entry<Pruner>* kEntries[] = {
+#include "prune/distiller/presets.def"
 #include "prune/pruners.def"
   };
 #undef ENTRY

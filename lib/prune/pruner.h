@@ -27,6 +27,12 @@ public:
   virtual void bind(const Graph& graph, Problems& problems) = 0;
   /// The parameters it prunes, after bind().
   virtual const std::vector<std::string>& parameters() const = 0;
+  /// After bind(): why thinning could not remove what it prunes; one line for each group of coupled weights that it
+  /// prunes apart.
+  virtual const std::vector<std::string>& uncoupled() const {
+    static const std::vector<std::string> none;
+    return none;
+  }
   /// Writes the masks (0/1 tensors) of its parameters into the graph; does not touch the values.
   virtual void set_masks(Graph& graph, const Moment& moment) = 0;
 

@@ -19,6 +19,7 @@ std::vector<std::string> weights_of(const Graph& graph, const analysis::ChannelG
     const Parameter& parameter = graph.parameter(name);
     if (!parameter.trainable || parameter.value.dim() < 2) continue;
     if (analysis::weight_axis(graph, name, filters) != axis) continue;
+    if (filters && parameter.value.dim() > 2 && parameter.value.size(1) == 1 && parameter.value.size(0) > 1) continue;
     if (analysis::makes_channels(graph, parameter, axis) == filters) weights.push_back(name);
   }
   return weights;
@@ -55,8 +56,8 @@ uncoupled_weights(const Graph& graph, const std::vector<std::string>& names, boo
   return lines;
 }
 
-void warn_of_uncoupled(const Graph& graph, const std::vector<std::string>& names, bool filters, bool together) {
-  for (const auto& line : uncoupled_weights(graph, names, filters, together))
+void warn_of_uncoupled(const std::vector<std::string>& lines) {
+  for (const auto& line : lines)
     log::warning("[prune] {}: thinning can remove only what is zero in all of them. To prune them together, list all "
                  "of them with "
                  "'group_dependency: Leader', or use 'class: Pruner' with 'dependency: coupled'",

@@ -16,6 +16,7 @@ public:
   explicit PassPolicy(std::unique_ptr<passes::Pass> pass) : pass_(std::move(pass)) {}
 
   bool compresses() const override { return pass_->compresses(); }
+  bool thins() const override { return pass_->thins(); }
   void bind(const Graph& graph, const Binding& binding, Problems& problems) override {
     inputs_ = binding.inputs;
     pass_->bind(graph, binding.open, problems);

@@ -59,6 +59,10 @@ public:
   /// The parameters that hold other weights during the forward pass: it puts the real ones back before the optimiser's
   /// step, or after it.
   virtual std::vector<std::string> exchanges() const { return {}; }
+  /// After bind(): why thinning could not remove what it prunes, a line for each reason.
+  virtual std::vector<std::string> uncoupled() const { return {}; }
+  /// True when it removes what pruning has masked.
+  virtual bool thins() const { return false; }
   /// Finds what it needs of task and data. Called once, before training.
   virtual void bind_task(const train::Task&, const data::Splits&, Problems&) {}
   /// True when it makes the network smaller or coarser; the best checkpoint is chosen when all such policies are done.

@@ -82,6 +82,8 @@ public:
     if (arguments_.fold_batchnorm && problems.empty()) require_batch_norms(graph, pruner_->parameters(), problems);
   }
 
+  std::vector<std::string> uncoupled() const override { return pruner_->uncoupled(); }
+
   void check_with(const Policy& earlier, Problems& problems) const override {
     const auto* other = dynamic_cast<const PruningPolicy*>(&earlier);
     if (!other) return;

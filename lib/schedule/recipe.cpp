@@ -12,8 +12,8 @@ namespace compress::schedule {
 namespace {
 
 constexpr int64_t kVersion = 1;
-constexpr const char* kPlainSections[] = {"version",  "name",     "model",  "data",       "training",
-                                          "policies", "export",   "checks", "early_exits"};
+constexpr const char* kPlainSections[] = {"version",  "name",   "model",  "data",       "training",
+                                          "policies", "export", "checks", "early_exits"};
 
 std::vector<std::string> section_names() {
   std::vector<std::string> names(std::begin(kPlainSections), std::end(kPlainSections));
@@ -195,6 +195,31 @@ std::string Recipe::hash() const {
   return checksum(to_text(root));
 }
 
+namespace {
+
+/// What coupled layers lose by maps of their own, no thinning can remove: the recipe asks for what cannot be done.
+void check_thinning(const Scheduler& scheduler, Problems& problems) {
+  for (const auto& pruning : scheduler.policies()) {
+    const auto removes = [&](const auto& policy) {
+      if (!policy->thins()) return false;
+      const bool listed_behind = &policy > &pruning;
+      return policy->window.at_end() || policy->window.last_epoch() > pruning->window.first_epoch() ||
+             (policy->window.last_epoch() == pruning->window.first_epoch() && listed_behind);
+    };
+    const auto thinning = std::ranges::find_if(scheduler.policies(), removes);
+    if (thinning == scheduler.policies().end()) continue;
+    for (const auto& line : pruning->uncoupled())
+      problems.add(request_error("{} '{}' prunes what {} '{}' ({}) could not remove: {}", pruning->kind,
+                                 pruning->instance, (*thinning)->kind, (*thinning)->instance, (*thinning)->place.str(),
+                                 line)
+                       .at(pruning->place)
+                       .hint("list all of them with 'group_dependency: Leader', or use 'class: Pruner' with "
+                             "'dependency: coupled'"));
+  }
+}
+
+}  // namespace
+
 std::unique_ptr<Scheduler> Recipe::bind(const Graph& graph, const distill::OpenModel& open) const {
   auto scheduler = std::make_unique<Scheduler>();
   Problems problems;
@@ -211,6 +236,7 @@ std::unique_ptr<Scheduler> Recipe::bind(const Graph& graph, const distill::OpenM
     for (const auto& error : own.errors()) problems.add(with_place(error, entry.component));
     scheduler->add(std::move(policy));
   }
+  check_thinning(*scheduler, problems);
   problems.raise();
   return scheduler;
 }

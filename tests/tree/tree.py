@@ -68,7 +68,7 @@ def check_sources_are_built(problems):
     """A .cpp that neither a registry nor a meson.build names would silently be left out."""
     for path in (ROOT / 'lib').rglob('*.cpp'):
         module = path.parent
-        listed = re.findall(r"'(\w+)'", (ROOT / 'lib/meson.build').read_text())
+        listed = re.findall(r"'(?:\w+/)*(\w+)'", (ROOT / 'lib/meson.build').read_text())
         for table in module.glob('*.def'):
             listed += re.findall(r'^ENTRY\((\w+)\)', table.read_text(), re.M)
         if path.stem not in listed:

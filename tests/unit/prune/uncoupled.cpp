@@ -38,15 +38,15 @@ TEST_CASE("uncoupled: a pruner that ranks coupled weights one by one warns of it
   const Graph graph = coupled_network("residual");
   const auto said = test::captured_stderr([&] {
     prune::fixtures::bound_pruner(graph, "L1RankedStructureParameterPruner",
-                              "{desired_sparsity: 0.5, group_type: Filters, weights: [a.weight, c.weight]}");
+                                  "{desired_sparsity: 0.5, group_type: Filters, weights: [a.weight, c.weight]}");
   });
   for (const auto* part : {"'a.weight' and 'c.weight' make the same channels", "thinning can remove only",
                            "'group_dependency: Leader'", "'dependency: coupled'"})
     REQUIRE(said.find(part) != std::string::npos);
   const auto silent = test::captured_stderr([&] {
     prune::fixtures::bound_pruner(graph, "L1RankedStructureParameterPruner",
-                              "{desired_sparsity: 0.5, group_type: Filters, group_dependency: Leader, weights: "
-                              "[a.weight, c.weight]}");
+                                  "{desired_sparsity: 0.5, group_type: Filters, group_dependency: Leader, weights: "
+                                  "[a.weight, c.weight]}");
   });
   REQUIRE(silent.find("the same channels") == std::string::npos);
 }

@@ -1,6 +1,7 @@
 #include "passes/pass.h"
 #include "support/check_error.h"
 #include "train/trainer.h"
+#include "unit/prune/coupled_networks.h"
 #include "unit/schedule/support.h"
 
 #include <catch2/catch.hpp>
@@ -116,4 +117,24 @@ TEST_CASE("pass policy: statistics taken anew do not delay the choice of the bes
   };
   REQUIRE(settled("  - {pass: {instance_name: statistics}, epochs: [2]}\n") == 1);
   REQUIRE(settled(kThinned) == 2);
+}
+
+TEST_CASE("pass policy: thinning what coupled layers lose by maps of their own is refused before training",
+          "[schedule]") {
+  const auto recipe = [](const std::string& arguments, const std::string& last) {
+    return recipe_of(
+        "pruners:\n"
+        "  filters: {class: L1RankedStructureParameterPruner, desired_sparsity: 0.5, group_type: Filters, " +
+        arguments + "}\npasses:\n  remove: {class: thin}\npolicies:\n" +
+        "  - {pruner: {instance_name: filters}, epochs: [0]}\n" + last);
+  };
+  const auto graph = prune::fixtures::coupled_network("residual");
+  const std::string thins = "  - {pass: {instance_name: remove}, epochs: [1]}\n";
+  compress::test::require_error([&] { recipe("weights: [a.weight, c.weight]", thins).bind(graph, no_model); },
+                                "recipe.yaml:6:5", "pruner 'filters' prunes what pass 'remove'",
+                                "'a.weight' and 'c.weight' make the same channels",
+                                "but each is pruned by a map of its own", "'group_dependency: Leader'");
+  recipe("weights: [a.weight, c.weight], group_dependency: Leader", thins).bind(graph, no_model);
+  recipe("weights: [b.weight]", thins).bind(graph, no_model);
+  recipe("weights: [a.weight, c.weight]", "").bind(graph, no_model);  // masks alone may be any
 }

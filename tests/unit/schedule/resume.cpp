@@ -210,8 +210,7 @@ TEST_CASE("resume: with every pruner that goes by activations or gradients, and 
   const std::string filters = ", granularity: filter, amount: {class: agp, initial: 0.2, final: 0.5}}";
   const std::string elements = ", granularity: element, amount: {class: agp, initial: 0.2, final: 0.5}}";
   std::vector<std::string> pruners{
-      "{class: AcDcPruner, level: 0.5}",
-      "{class: RigLPruner, level: 0.5, stop: 1}",
+      "{class: AcDcPruner, level: 0.5}", "{class: RigLPruner, level: 0.5, stop: 1}",
       "{class: GradientRankedFilterPruner_AGP, group_type: 3D, initial_sparsity: 0.2, final_sparsity: 0.5, weights: "
       "[conv1.weight, conv2.weight]}",
       "{class: FMReconstructionChannelPruner, group_type: Channels, desired_sparsity: 0.3, weights: [conv2.weight], "
@@ -221,7 +220,8 @@ TEST_CASE("resume: with every pruner that goes by activations or gradients, and 
   for (const auto* criterion : {"gradient", "{class: taylor, steps: 4}", "movement", "snip"})
     pruners.push_back(native + criterion + elements);
   for (const auto& pruner : pruners)
-    for (const std::string args : {"mini_batch_pruning_frequency: 2", "use_double_copies: true, mask_on_forward_only: true"}) {
+    for (const std::string args :
+         {"mini_batch_pruning_frequency: 2", "use_double_copies: true, mask_on_forward_only: true"}) {
       const auto recipe = "training: {epochs: 4, optimizer: " + kSgd +
                           "}\ndata: {name: synthetic_mnist, batch_size: 32, limits: {train: 96, validation: 32}, "
                           "prefetch: 0}\npruners:\n  p: " +

@@ -1,4 +1,4 @@
-#include "prune/valued.h"
+#include "prune/distiller/valued.h"
 
 #include "graph/select.h"
 #include "prune/make_part.h"

@@ -1,8 +1,8 @@
 // Removes input channels, then fits the weights that stay, so that the layer puts out what it did before (He, Zhang,
 // Sun 2017, https://arxiv.org/abs/1707.06168).
 #include "core/random.h"
-#include "prune/feature_map_points.h"
-#include "prune/ranked.h"
+#include "prune/distiller/feature_map_points.h"
+#include "prune/distiller/ranked.h"
 #include "prune/watch.h"
 
 #include <ATen/TensorOperators.h>

@@ -1,4 +1,4 @@
-#include "prune/ranked.h"
+#include "prune/distiller/ranked.h"
 
 #include "analysis/axis_structures.h"
 #include "core/text.h"

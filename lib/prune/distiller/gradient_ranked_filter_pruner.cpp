@@ -1,4 +1,4 @@
-#include "prune/ranked.h"
+#include "prune/distiller/ranked.h"
 
 namespace compress::prune {
 

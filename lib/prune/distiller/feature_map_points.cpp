@@ -1,4 +1,4 @@
-#include "prune/feature_map_points.h"
+#include "prune/distiller/feature_map_points.h"
 
 #include "analysis/weight.h"
 #include "core/random.h"

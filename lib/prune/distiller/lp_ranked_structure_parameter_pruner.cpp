@@ -1,5 +1,5 @@
+#include "prune/distiller/ranked.h"
 #include "prune/make_part.h"
-#include "prune/ranked.h"
 
 namespace compress::prune {
 

@@ -1,4 +1,4 @@
-#include "prune/valued.h"
+#include "prune/distiller/valued.h"
 
 namespace compress::prune {
 

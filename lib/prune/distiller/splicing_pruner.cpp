@@ -1,5 +1,5 @@
+#include "prune/distiller/valued.h"
 #include "prune/make_part.h"
-#include "prune/valued.h"
 
 namespace compress::prune {
 
