@@ -6,15 +6,17 @@
 namespace compress::prune {
 
 #define ENTRY(name) extern const Entry<Pruner> name;
-#include "prune/distiller/presets.def"
 #include "prune/pruners.def"
+// then Distiller's
+#include "prune/distiller/presets.def"
 #undef ENTRY
 
 const Registry<Pruner>& pruners() {
 #define ENTRY(name) &name,
   static constexpr const Entry<Pruner>* kEntries[] = {
-#include "prune/distiller/presets.def"
 #include "prune/pruners.def"
+// then Distiller's
+#include "prune/distiller/presets.def"
   };
 #undef ENTRY
   static constexpr Registry<Pruner> kRegistry("pruner", kEntries);

@@ -14,7 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 SCHEDULES = ROOT / 'schedules'
 RESULTS = SCHEDULES / 'results'
 KEPT = ('name', 'command', 'recipe_hash', 'seed', 'epochs', 'device', 'threads', 'data', 'baseline', 'result', 'ratio', 'exports',
-        'early_exits', 'search', 'failed_checks', 'seconds')
+        'failed_checks', 'seconds')
 WIDTH = 140
 
 
@@ -38,12 +38,16 @@ def block(summary):
         text.append(f'{after["sparsity"]:.1f} % of the weights zero')
     text.append(f'MACs {number(before["macs"])} -> {number(after["macs"])} ({100 * summary["ratio"]["macs"]:.1f} %)')
     text.append(f'non-zero parameters {number(before["nonzero"])} -> {number(after["nonzero"])} ({100 * summary["ratio"]["nonzero"]:.1f} %)')
+    if 'early_exit' in after:
+        *early, _ = after['early_exit']['exits']
+        text.append(f'{sum(exit["share"] for exit in early):.1f} % of the samples leave early, {number(round(after["early_exit"]["mean_macs"]))} '
+                    'MACs on the average')
     if after['quantized']:
         text.append(f'weights {number(before["weight_bytes"])} -> {number(after["weight_bytes"])} bytes')
     seconds = round(summary['seconds'])
     validation = f' and {number(data["validation"])} for validation' if data['validation'] else ''
     how = (f'{summary["epochs"]} epochs of {number(data["train"])} images{validation}, seed {summary["seed"]}, '
-           f'{seconds // 60}:{seconds % 60:02d} on {summary["threads"]} threads')
+           f'{seconds // 60}:{seconds % 60:02d} on {summary["threads"]} thread{"s" if summary["threads"] > 1 else ""}')
     failed = ''.join(f' Falls short: {failure}.' for failure in summary['failed_checks'])
     words = f'Measured: {"; ".join(text)}. {how}.{failed}'
     return [f'# {line}' for line in textwrap.wrap(words, WIDTH - 2)]
