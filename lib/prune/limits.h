@@ -13,6 +13,7 @@ namespace compress::prune {
 class Limits {
 public:
   void declare(Settings& settings);
+  bool operator==(const Limits&) const = default;
 
   /// How many of `structures` stay when an amount wants `kept` of them: a multiple of `multiple_of` (or all), at least
   /// `min_channels` (or all), never none.

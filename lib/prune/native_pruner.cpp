@@ -70,7 +70,6 @@ private:
   bool coupled(const analysis::Granularity& granularity) const {
     return dependency_ == Depend::coupled || (dependency_ == Depend::automatic && granularity.by_layer());
   }
-  bool has_limits() const;
   Parts assemble() const override;
   Selection select(const Graph& graph, Problems& problems) const override {
     return select_weights(graph, words_, problems);
@@ -86,14 +85,6 @@ private:
   double noise_ = 0;
 };
 
-bool NativePruner::has_limits() const {
-  auto copy = limits_, none = Limits();
-  Settings own, usual;
-  copy.declare(own);
-  none.declare(usual);
-  return to_text(own.print()) != to_text(usual.print());
-}
-
 void NativePruner::check(const Moment& moment) const {
   const auto granularity = granularity_.make();
   if (!coupled(*granularity) && importance_ != Importance::mean)
@@ -102,7 +93,7 @@ void NativePruner::check(const Moment& moment) const {
     if (amount_.given())
       throw request_error("'amount' has no meaning with 'granularity: {}': it says how many go",
                           granularity_.class_name());
-    if (has_limits())
+    if (limits_ != Limits())
       throw request_error("'min_channels', 'multiple_of' and 'rounding' have no meaning with 'granularity: {}'",
                           granularity_.class_name());
     return;

@@ -1,5 +1,6 @@
 #include "regularize/groups.h"
 
+#include "analysis/group_words.h"
 #include "core/text.h"
 #include "train/read_component.h"
 
@@ -11,18 +12,12 @@ namespace {
 
 using analysis::granularities;
 
-/// Distiller's words for groups, and the granularities that they are.
-constexpr std::pair<std::string_view, std::string_view> kWords[] = {
-    {"2D", "kernel"},      {"Rows", "row"},         {"Cols", "column"}, {"3D", "filter"},
-    {"Filters", "filter"}, {"Channels", "channel"}, {"4D", "layer"},
-};
-
 std::string granularity_name(const std::string& word, std::string_view what) {
-  for (const auto& [ours, name] : kWords)
-    if (ours == word) return std::string(name);
+  if (const auto granularity = analysis::granularity_of_group(word); !granularity.empty())
+    return std::string(granularity);
   if (granularities().find(word)) return word;
   auto known = granularities().names();
-  for (const auto& [ours, name] : kWords) known.emplace_back(ours);
+  for (auto& group : analysis::group_words()) known.push_back(std::move(group));
   const auto near = did_you_mean(word, known);
   throw request_error("unknown group '{}' in '{}'", word, what)
       .hint(near.empty() ? "known: " + join_words(known) + "; several are joined by '+'" : near);

@@ -85,6 +85,7 @@ void Scheduler::on_epoch_begin(train::State& state) {
 void Scheduler::on_minibatch_begin(train::State& state) {
   call_active(&Hook::on_minibatch_begin, state);
 }
+
 std::vector<std::string> Scheduler::observed(const train::State& state) const {
   std::vector<std::string> all;
   for (const auto& policy : policies_)
@@ -93,9 +94,11 @@ std::vector<std::string> Scheduler::observed(const train::State& state) const {
   all.erase(std::ranges::unique(all).begin(), all.end());
   return all;
 }
+
 void Scheduler::before_backward_pass(train::State& state) {
   call_active(&Hook::before_backward_pass, state);
 }
+
 void Scheduler::before_parameter_optimization(train::State& state) {
   call_active(&Hook::before_parameter_optimization, state);
 }

@@ -1,4 +1,5 @@
 // Thresholds on whole structures, without a ranking: each parameter has its own threshold and kind of structure.
+#include "analysis/group_words.h"
 #include "core/text.h"
 #include "graph/select.h"
 #include "prune/composition.h"
@@ -20,24 +21,20 @@ struct Regime {
 };
 
 Regime read_regime(const std::string& word, const Yaml& written) {
-  static const std::map<std::string, std::string> kGroups{{"2D", "kernel"},       {"3D", "filter"},   {"4D", "layer"},
-                                                          {"Filters", "filter"},  {"Cols", "column"}, {"Rows", "row"},
-                                                          {"Channels", "channel"}};
-  std::vector<std::string> names;
-  for (const auto& [name, granularity] : kGroups) names.push_back(name);
+  const auto names = analysis::group_words();
   const auto what = fmt::format("reg_regims.{}", word);
   if (!written.is_sequence() || written.items.size() != 2)
     throw request_error("'{}' must be [threshold, group]", what)
         .at(written.place)
         .hint("groups: " + join_words(names, "or"));
   const auto group = from_yaml<std::string>(written.items[1], what);
-  const auto known = kGroups.find(group);
-  if (known == kGroups.end())
+  const auto granularity = analysis::granularity_of_group(group);
+  if (granularity.empty())
     throw request_error("'{}': there is no group '{}'", what, group)
         .at(written.items[1].place)
         .hint(did_you_mean(group, names))
         .hint("one of " + join_words(names, "or"));
-  return {from_yaml<double>(written.items[0], what, at_least(0)), known->second};
+  return {from_yaml<double>(written.items[0], what, at_least(0)), std::string(granularity)};
 }
 
 class StructureParameterPruner final : public Pruner {

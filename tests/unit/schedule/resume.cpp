@@ -3,8 +3,6 @@
 #include "train/trainer.h"
 #include "unit/schedule/support.h"
 
-#include <ATen/ops/arange.h>
-
 #include <catch2/catch.hpp>
 
 using namespace compress;
@@ -39,27 +37,6 @@ policies:
 }
 
 const std::string kSgd = "{class: SGD, lr: 0.01, momentum: 0.9}", kSteps = "{class: StepLR, step_size: 1, gamma: 0.8}";
-
-Graph small_network() {
-  auto graph = parse_graph(R"(graph small(input: float[N,1,28,28]) -> (output = fc)
-parameter conv1.weight: float[8,1,3,3]
-parameter conv2.weight: float[8,8,3,3]
-parameter fc.weight: float[10,8]
-parameter fc.bias: float[10]
-conv1 = Conv(input, %conv1.weight) kernel_shape=[3,3] strides=[3,3]
-relu1 = Relu(conv1)
-conv2 = Conv(relu1, %conv2.weight) kernel_shape=[3,3]
-relu2 = Relu(conv2)
-pool = GlobalAveragePool(relu2)
-flat = Flatten(pool)
-fc = Gemm(flat, %fc.weight, %fc.bias) transB=1
-)");
-  for (const auto& name : graph.parameter_names()) {
-    const auto& value = graph.parameter(name).value;
-    graph.assign(name, at::arange(value.numel()).mul(0.7).sin().mul(0.3).view(value.sizes()));
-  }
-  return graph;
-}
 
 /// What a checkpoint holds.
 struct Checkpoint {

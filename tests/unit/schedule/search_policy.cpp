@@ -3,38 +3,16 @@
 #include "train/trainer.h"
 #include "unit/schedule/support.h"
 
-#include <ATen/ops/arange.h>
-
 #include <catch2/catch.hpp>
 
 using namespace compress;
 using namespace compress::schedule;
 using compress::schedule::test::no_model;
 using compress::schedule::test::recipe_of;
+using compress::schedule::test::small_network;
 using compress::test::require_error;
 
 namespace {
-
-Graph network_to_search() {
-  auto graph = parse_graph(R"(graph small(input: float[N,1,28,28]) -> (output = fc)
-parameter conv1.weight: float[8,1,3,3]
-parameter conv2.weight: float[8,8,3,3]
-parameter fc.weight: float[10,8]
-parameter fc.bias: float[10]
-conv1 = Conv(input, %conv1.weight) kernel_shape=[3,3] strides=[3,3]
-relu1 = Relu(conv1)
-conv2 = Conv(relu1, %conv2.weight) kernel_shape=[3,3]
-relu2 = Relu(conv2)
-pool = GlobalAveragePool(relu2)
-flat = Flatten(pool)
-fc = Gemm(flat, %fc.weight, %fc.bias) transB=1
-)");
-  for (const auto& name : graph.parameter_names()) {
-    const auto& value = graph.parameter(name).value;
-    graph.assign(name, at::arange(value.numel()).mul(0.7).sin().mul(0.3).view(value.sizes()));
-  }
-  return graph;
-}
 
 std::string searching(const std::string& arguments, const std::string& window, const std::string& epochs = "2") {
   return "training: {epochs: " + epochs + R"(}
@@ -53,7 +31,7 @@ struct Trained {
 Trained train_searching(const std::string& text) {
   const auto recipe = recipe_of(text);
   const auto data = data::open_splits(recipe.data, 1);
-  auto graph = network_to_search();
+  auto graph = small_network();
   const auto scheduler = recipe.bind(graph, no_model);
   const auto optimizer = train::make_optimizer(parse_yaml("{class: SGD, lr: 0.01, momentum: 0.9}", "sgd.yaml"));
   const auto task = train::make_task({}, "classification");
@@ -67,7 +45,7 @@ Trained train_searching(const std::string& text) {
   trainer.run();
   note();
   trained.unmet = scheduler->policies().front()->unmet();
-  const auto again = recipe.bind(network_to_search(), no_model);
+  const auto again = recipe.bind(small_network(), no_model);
   again->load(scheduler->save());
   REQUIRE(again->policies().front()->unmet() == trained.unmet);
   return trained;
@@ -92,11 +70,11 @@ TEST_CASE("search policy: what it did not reach is remembered", "[schedule]") {
 TEST_CASE("search policy: the timeline says when, and the network counts as compressed from then on", "[schedule]") {
   const auto before = recipe_of(searching("target: 0.5", ""));
   REQUIRE(before.timeline() == "before training  search greedy (GreedyFilterPruning)\n");
-  const auto scheduler = before.bind(network_to_search(), no_model);
+  const auto scheduler = before.bind(small_network(), no_model);
   REQUIRE(scheduler->first_compressing_epoch(2) == 0);
   REQUIRE(scheduler->first_settled_epoch() == 0);
   const auto later = recipe_of(searching("target: 0.5", ", epochs: [1]"));
-  REQUIRE(later.bind(network_to_search(), no_model)->first_compressing_epoch(2) == 1);
+  REQUIRE(later.bind(small_network(), no_model)->first_compressing_epoch(2) == 1);
 }
 
 TEST_CASE("search policy: what cannot be is said with its place", "[schedule]") {
@@ -106,15 +84,15 @@ TEST_CASE("search policy: what cannot be is said with its place", "[schedule]") 
   require_error([] { recipe_of(searching("target: 0.5, fine_tune: {learning_rate: 1}", "")); },
                 "recipe.yaml:4:64: error: 'fine_tune' needs either 'epochs' or 'batches'");
   require_error(
-      [] { recipe_of(searching("target: 0.5, include: [conv3.weight]", "")).bind(network_to_search(), no_model); },
+      [] { recipe_of(searching("target: 0.5, include: [conv3.weight]", "")).bind(small_network(), no_model); },
       "recipe.yaml:4:63: error: 'conv3.weight' names no weight", "did you mean 'conv1.weight'?");
-  require_error([] { recipe_of(searching("target: 0.0001", "")).bind(network_to_search(), no_model); },
+  require_error([] { recipe_of(searching("target: 0.0001", "")).bind(small_network(), no_model); },
                 "recipe.yaml:4:40: error: the 'target' 0.0001 of the MACs cannot be reached");
   const auto few = recipe_of(searching("target: 0.5", ""));
   data::Splits splits = data::open_splits(few.data, 1);
   splits.validation = nullptr;
   splits.train = splits.calibration = data::subset(splits.train, {0, 1});
-  const auto scheduler = few.bind(network_to_search(), no_model);
+  const auto scheduler = few.bind(small_network(), no_model);
   const auto task = train::make_task({}, "classification");
   require_error([&] { scheduler->bind_task(*task, splits); },
                 "recipe.yaml:6:5: error: there is no validation data to search by, and too few training samples (2)");

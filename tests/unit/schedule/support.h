@@ -42,6 +42,28 @@ inline Graph resnet_names() {
   return graph;
 }
 
+/// Two convolutions and a linear layer for 28x28 images, each weight another.
+inline Graph small_network() {
+  auto graph = parse_graph(R"(graph small(input: float[N,1,28,28]) -> (output = fc)
+parameter conv1.weight: float[8,1,3,3]
+parameter conv2.weight: float[8,8,3,3]
+parameter fc.weight: float[10,8]
+parameter fc.bias: float[10]
+conv1 = Conv(input, %conv1.weight) kernel_shape=[3,3] strides=[3,3]
+relu1 = Relu(conv1)
+conv2 = Conv(relu1, %conv2.weight) kernel_shape=[3,3]
+relu2 = Relu(conv2)
+pool = GlobalAveragePool(relu2)
+flat = Flatten(pool)
+fc = Gemm(flat, %fc.weight, %fc.bias) transB=1
+)");
+  for (const auto& name : graph.parameter_names()) {
+    const auto& value = graph.parameter(name).value;
+    graph.assign(name, at::arange(value.numel()).mul(0.7).sin().mul(0.3).view(value.sizes()));
+  }
+  return graph;
+}
+
 inline Recipe recipe_of(const std::string& text) {
   return Recipe::parse(parse_yaml(text, "recipe.yaml"));
 }
