@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TORCH ?= torch==2.13.0
 PACKAGES := g++ make pkg-config ccache python3-venv libyaml-cpp-dev libcli11-dev libspdlog-dev libfmt-dev nlohmann-json3-dev \
-  libonnx-dev libprotobuf-dev protobuf-compiler zlib1g-dev libjpeg62-turbo-dev libpng-dev graphviz catch2 dataset-fashion-mnist clang-format
+  libonnx-dev libprotobuf-dev protobuf-compiler zlib1g-dev libjpeg62-turbo-dev libpng-dev libboost-dev libnlopt-dev graphviz catch2 dataset-fashion-mnist clang-format
 MESON_FLAGS ?= --unity on
 MESON := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/meson
 

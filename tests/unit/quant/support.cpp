@@ -49,7 +49,7 @@ quantize(Graph& graph, const std::string& name, const std::string& yaml, const q
   Problems problems;
   quantizer->bind(graph, problems);
   problems.raise();
-  return quantizer->prepare(graph, calibration);
+  return quantizer->prepare(graph, {.batches = calibration});
 }
 
 quant::CalibrationBatches calibration_of(std::vector<at::Tensor> batches) {

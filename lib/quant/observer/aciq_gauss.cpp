@@ -1,0 +1,31 @@
+#include "quant/aciq.h"
+
+#include <cmath>
+#include <numbers>
+
+namespace compress::quant {
+
+namespace {
+
+class AciqGaussObserver final : public AciqObserver {
+  static double slope(double alpha, double levels) {
+    const double density = std::sqrt(2 / std::numbers::pi) * std::exp(-alpha * alpha / 2);
+    return alpha * std::erfc(alpha / std::numbers::sqrt2) - density + alpha / (3 * levels * levels);
+  }
+  double alpha(int bits, bool half) const override {
+    static constexpr Alphas kFull{1.71, 2.15, 2.55, 2.93, 3.28, 3.61, 3.92};
+    static constexpr Alphas kHalf{2.15, 2.55, 2.93, 3.28, 3.61, 3.92, 4.2};
+    if (bits <= 8) return (half ? kHalf : kFull)[static_cast<size_t>(bits - 2)];
+    return optimal_alpha(slope, bits + (half ? 1 : 0));
+  }
+  double spread(const ValueStatistics& seen) const override { return seen.standard_deviation(); }
+};
+
+}  // namespace
+
+extern const Entry<Observer> aciq_gauss_observer;
+const Entry<Observer> aciq_gauss_observer{"aciq_gauss",
+                                          "the best clip if the numbers are normally distributed (Distiller's GAUSS)",
+                                          make_component<Observer, AciqGaussObserver>};
+
+}  // namespace compress::quant

@@ -1,0 +1,144 @@
+#include "quant/observer.h"
+#include "support/tensors.h"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <set>
+
+// What holds for every observer. The examples below must cover every entry.
+
+namespace compress::quant::test {
+
+using compress::test::wild;
+
+namespace {
+
+struct Example {
+  std::string name, arguments;
+};
+const Example kObservers[] = {
+    {"aciq_gauss", "{}"},
+    {"aciq_gauss", "{half_range: true, within_observed: true}"},
+    {"aciq_laplace", "{half_range: false}"},
+    {"aciq_laplace", "{within_observed: true}"},
+    {"averaged_min_max", "{}"},
+    {"entropy", "{}"},
+    {"lp_norm", "{p: 2}"},
+    {"lp_norm", "{p: 2.5}"},
+    {"min_max", "{}"},
+    {"moving_average", "{decay: 0.9}"},
+    {"mse", "{}"},
+    {"n_std", "{n: 2.5}"},
+    {"percentile", "{percentile: 99}"},
+    {"sawb", "{}"},
+    {"sqnr", "{gamma: 2}"},
+};
+
+std::unique_ptr<Observer> made(const Example& example) {
+  auto rule = observers().make(example.name);
+  Settings settings;
+  rule->declare(settings);
+  settings.read(parse_yaml(example.arguments, "example.yaml"), example.name);
+  return rule;
+}
+
+std::string printed(Observer& rule) {
+  Settings settings;
+  rule.declare(settings);
+  return to_text(settings.print());
+}
+
+Extremes seen_in(const Observer& rule, const at::Tensor& value, int64_t batch, const ops::GridSpec& grid) {
+  ValueStatistics seen("value", rule.needs());
+  for (int64_t at = 0; at < value.size(0); at += batch)
+    seen.watch(value.narrow(0, at, std::min(batch, value.size(0) - at)));
+  return rule.range(seen, grid);
+}
+
+std::vector<ops::GridSpec> grids() {
+  std::vector<ops::GridSpec> all;
+  for (const int bits : {2, 3, 4, 8, 16})
+    for (const bool is_signed : {false, true})
+      for (const bool symmetric : {false, true})
+        all.push_back({.bits = bits, .is_signed = is_signed, .narrow = bits == 3, .symmetric = symmetric});
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("observers: the examples cover every entry, and options survive print and read", "[contract]") {
+  std::set<std::string, std::less<>> covered;
+  for (const auto& example : kObservers) {
+    covered.insert(example.name);
+    const auto rule = made(example);
+    const auto text = printed(*rule);
+    INFO(example.name << ": " << text);
+    REQUIRE(printed(*made({example.name, text})) == text);
+  }
+  for (const auto* entry : observers().entries()) REQUIRE(covered.count(entry->name) == 1);
+}
+
+TEST_CASE("observers: the range lies within what was observed and has the grid's form", "[contract]") {
+  int shape = 0;
+  for (const Shape& sizes : {Shape{7, 33}, Shape{4, 3, 5, 6}, Shape{11}})
+    for (const auto& value : {wild(sizes, ++shape), wild(sizes, shape).pow(3).add(0.2), wild(sizes, shape).abs()})
+      for (const auto& example : kObservers)
+        for (const auto& grid : grids()) {
+          if (sizes.size() == 1 && grid.bits != 4) continue;
+          const auto range = seen_in(*made(example), value, 3, grid);
+          const double low = std::min(value.min().item<double>(), 0.0),
+                       high = std::max(value.max().item<double>(), 0.0);
+          const double reach = grid.symmetric && grid.is_signed ? std::max(-low, high) : 0;
+          INFO(example.name << " " << example.arguments << ", " << grid.bits << " bits: " << range.low << " "
+                            << range.high);
+          REQUIRE(range.low <= 0);
+          REQUIRE(range.high >= 0);
+          REQUIRE(std::isfinite(range.high - range.low));
+          if (grid.symmetric) REQUIRE(range.low == (grid.is_signed ? -range.high : 0));
+          const bool beyond =
+              example.name.starts_with("aciq") && example.arguments.find("observed") == std::string::npos;
+          if (beyond) continue;
+          const double step = example.name == "sqnr" ? (high - low) / static_cast<double>(grid.high() - grid.low()) : 0,
+                       slack = 1e-6 + step;
+          REQUIRE(range.low >= std::min(low, -reach) - slack);
+          REQUIRE(range.high <= std::max(high, reach) + slack);
+        }
+}
+
+TEST_CASE("observers: batches of any size give the same bits, moving averages apart", "[contract]") {
+  const auto value = wild({13, 3, 4, 5}).pow(3);
+  for (const auto& example : kObservers) {
+    if (example.name == "moving_average") continue;
+    const auto rule = made(example);
+    const auto whole = seen_in(*rule, value, 13, {.bits = 4, .symmetric = false});
+    for (const int64_t batch : {1, 2, 5}) {
+      const auto parts = seen_in(*rule, value, batch, {.bits = 4, .symmetric = false});
+      INFO(example.name);
+      REQUIRE(parts.low == whole.low);
+      REQUIRE(parts.high == whole.high);
+    }
+  }
+}
+
+TEST_CASE("observers: the order of samples does not matter, nor does one pass for all, moving averages apart",
+          "[contract]") {
+  const auto value = wild({13, 3, 4, 5}).pow(5), turned = value.flip(0);
+  StatisticsNeeds all;
+  for (const auto& example : kObservers) all |= made(example)->needs();
+  ValueStatistics together("value", all);
+  together.watch(turned);
+  for (const auto& example : kObservers) {
+    if (example.name == "moving_average") continue;
+    const auto rule = made(example);
+    const ops::GridSpec grid{.bits = 4, .symmetric = false};
+    const auto one = seen_in(*rule, value, 2, grid), other = rule->range(together, grid);
+    INFO(example.name);
+    REQUIRE(one.low == Approx(other.low).epsilon(1e-9).margin(1e-12));
+    REQUIRE(one.high == Approx(other.high).epsilon(1e-9));
+  }
+}
+
+}  // namespace compress::quant::test
