@@ -39,7 +39,7 @@ public:
   bool post_training() const override { return true; }
   int64_t calibration_samples() const override { return samples_; }
 
-  Changes prepare(Graph& graph, const CalibrationBatches& calibration) override {
+  Changes prepare(Graph& graph, const Calibration& calibration) override {
     auto changes = passes::run_all(passes::make_steps({"fold_batchnorm"}), graph);
     const auto overrides = this->overrides();
     const InsertionOptions options{.overrides = overrides,
@@ -53,7 +53,7 @@ public:
       if (quantised(grid_bits(graph, grid, options)))
         observed.insert(observed.end(), grid.values.begin(), grid.values.end());
     ValueRanges ranges;
-    if (!observed.empty()) ranges = observe_ranges(graph, observed, calibration, samples_);
+    if (!observed.empty()) ranges = observe_ranges(graph, observed, calibration.batches, samples_);
     changes.append(insert_quantizers(graph, grids, options, ranges));
     return changes;
   }

@@ -61,7 +61,7 @@ public:
 
   bool post_training() const override { return false; }
 
-  Changes prepare(Graph& graph, const CalibrationBatches&) override {
+  Changes prepare(Graph& graph, const Calibration&) override {
     const auto overrides = this->overrides();
     const auto spec = spec_of(mode_);
     const InsertionOptions options{.overrides = overrides,

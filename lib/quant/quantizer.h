@@ -4,9 +4,11 @@
 #include "core/settings.h"
 #include "data/dataset.h"
 #include "graph/graph.h"
+#include "train/hook.h"
 
+#include <filesystem>
 #include <functional>
-#include <memory>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -16,10 +18,26 @@ namespace compress::quant {
 using CalibrationBatches =
     std::function<void(const std::function<void(const std::vector<at::Tensor>& inputs)>& consume)>;
 
+/// What a quantiser may look at. Training samples only: nothing is decided on the validation or test split.
+struct Calibration {
+  /// Quantizer::calibration_samples() samples without labels, the same at every call.
+  CalibrationBatches batches;
+  /// All training samples with their labels and without augmentation, for those who go by the task's loss. Null, as the
+  /// task, where only inputs are at hand.
+  data::DatasetPtr samples = nullptr;
+  const train::Task* task = nullptr;
+  std::map<std::string, std::string> inputs = {};  ///< graph input -> field of `samples`
+  uint64_t seed = 1;
+  at::Device device = at::kCPU;
+  std::filesystem::path directory = {};  ///< for files of the quantiser's own; empty: there is none
+};
+
 /// Puts FakeQuantize nodes on a graph. One file and one line in quantizers.def each.
-class Quantizer {
+///
+/// In training it is told of every moment from prepare() on (train::Hook), in the epochs of its policy: to lower bits,
+/// to add to the loss, to keep state across a resume.
+class Quantizer : public train::Hook {
 public:
-  virtual ~Quantizer() = default;
   virtual void declare(Settings& settings) = 0;
   virtual void check() const {}
   /// Overrides must match nodes; problems name the pattern and its place.
@@ -28,7 +46,9 @@ public:
   virtual bool post_training() const = 0;
   /// How many training samples calibration wants.
   virtual int64_t calibration_samples() const { return 0; }
-  virtual Changes prepare(Graph& graph, const CalibrationBatches& calibration) = 0;
+  virtual Changes prepare(Graph& graph, const Calibration& calibration) = 0;
+  /// After training: what it was to reach and did not, as a sentence; that fails the run. "" when all is well.
+  virtual std::string unmet() const { return {}; }
 };
 const Registry<Quantizer>& quantizers();
 

@@ -10,34 +10,55 @@ namespace {
 
 constexpr int64_t kCalibrationBatch = 100;
 
-/// Puts quantisers on the graph once: at the beginning of its first epoch, or after training.
+/// Lets a quantiser put its nodes on the graph, at the beginning of its first epoch or after training, and tells it
+/// what happens from then on.
 class QuantizationPolicy final : public Policy {
 public:
   explicit QuantizationPolicy(std::unique_ptr<quant::Quantizer> quantizer) : quantizer_(std::move(quantizer)) {}
 
   bool compresses() const override { return true; }
+  std::string unmet() const override { return quantizer_->unmet(); }
 
   void bind(const Graph& graph, const Binding& binding, Problems& problems) override {
     inputs_ = binding.inputs;
     quantizer_->bind(graph, problems);
   }
+  std::vector<std::string> observed(const train::State& state) const override { return quantizer_->observed(state); }
   void on_epoch_begin(train::State& state) override {
     if (state.epoch == window.first_epoch()) prepare(state);
+    quantizer_->on_epoch_begin(state);
   }
+  void on_minibatch_begin(train::State& state) override { quantizer_->on_minibatch_begin(state); }
+  void before_backward_pass(train::State& state) override { quantizer_->before_backward_pass(state); }
+  void before_parameter_optimization(train::State& state) override { quantizer_->before_parameter_optimization(state); }
+  void on_minibatch_end(train::State& state) override { quantizer_->on_minibatch_end(state); }
+  void on_epoch_end(train::State& state) override { quantizer_->on_epoch_end(state); }
   void on_training_end(train::State& state) override {
     if (window.at_end()) prepare(state);
+    quantizer_->on_training_end(state);
   }
+  train::Memory save() const override { return quantizer_->save(); }
+  void load(const train::Memory& memory) override { quantizer_->load(memory); }
 
 private:
   void prepare(train::State& state) {
-    at::NoGradGuard no_grad;
-    const auto samples = quantizer_->calibration_samples();
-    const quant::CalibrationBatches calibration = [&](const auto& consume) {
-      train::for_training_samples(
-          state.graph, state.data,
-          {.samples = samples, .batch_size = kCalibrationBatch, .seed = state.seed, .device = state.device}, inputs_,
-          consume);
-    };
+    const at::NoGradGuard no_grad;
+    const quant::Calibration calibration{.batches =
+                                             [&](const auto& consume) {
+                                               train::for_training_samples(
+                                                   state.graph, state.data,
+                                                   {.samples = quantizer_->calibration_samples(),
+                                                    .batch_size = kCalibrationBatch,
+                                                    .seed = state.seed,
+                                                    .device = state.device},
+                                                   inputs_, consume);
+                                             },
+                                         .samples = state.data.calibration,
+                                         .task = &state.task,
+                                         .inputs = inputs_,
+                                         .seed = state.seed,
+                                         .device = state.device,
+                                         .directory = state.directory};
     state.apply(within(fmt::format("quantising with '{}'", instance),
                        [&] { return quantizer_->prepare(state.graph, calibration); }));
   }

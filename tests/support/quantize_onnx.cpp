@@ -39,7 +39,7 @@ void quantize(Graph& graph, const std::vector<at::Tensor>& inputs, const Options
   Problems problems;
   quantizer->bind(graph, problems);
   problems.raise();
-  quantizer->prepare(graph, [&](const auto& consume) { consume(inputs); });
+  quantizer->prepare(graph, {.batches = [&](const auto& consume) { consume(inputs); }});
   if (!quantizer->post_training()) {
     const at::NoGradGuard no_grad;
     graph.own_storage();

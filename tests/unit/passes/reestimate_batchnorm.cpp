@@ -158,7 +158,7 @@ TEST_CASE("reestimate_batchnorm: convolution and batch-norm of quantisation-awar
   Settings bits;
   quantizer->declare(bits);
   bits.read(parse_yaml("{bits_activations: 8, bits_weights: 8, num_bits_inputs: 32}", "recipe.yaml"), "the quantizer");
-  quantizer->prepare(graph, {});
+  quantizer->prepare(graph, {.batches = {}});
   REQUIRE(graph.node("conv1").op == "ConvBatchNormalization");
   const auto node = graph.node("conv1");
   // The scale of a folded weight is proportional to its factor, gamma / sqrt(variance + epsilon).
