@@ -9,6 +9,7 @@ exporter writes. Needs torch, onnx and onnxruntime.
 
 import argparse
 import json
+import os
 import pathlib
 import statistics
 import subprocess
@@ -61,20 +62,37 @@ def compare_evaluation(network, batch, arguments):
         compare(f"evaluation of {network}", commands, batch, arguments)
 
 
+def compare_quantised_training(network, batch, arguments):
+    """User time of one thread, the two steps by turns: a ratio that other programs on the machine disturb little."""
+    rounds = []
+    for _ in range(arguments.rounds):
+        command = [arguments.step, "qat", network, str(batch), str(arguments.repeats)]
+        output = subprocess.run(command, check=True, capture_output=True, text=True, env=dict(os.environ, OMP_NUM_THREADS="1")).stdout
+        result = json.loads(output.strip().splitlines()[-1])
+        pairs = zip(result["seconds"], result["float_seconds"])
+        rounds.append((statistics.median(result["seconds"]), statistics.median(result["float_seconds"]), statistics.median(a / b for a, b in pairs)))
+    quantised, plain, ratio = (statistics.median(values) for values in zip(*rounds))
+    print(f"quantisation-aware training step of {network}, batch {batch}, {arguments.rounds} rounds of {arguments.repeats}, user time of one thread")
+    print(f"  QuantAwareTrainRangeLinearQuantizer, 8 bits {quantised:8.4f} s    FP32 {plain:8.4f} s    ratio {ratio:.2f}"
+          f"  ({min(r[2] for r in rounds):.2f} - {max(r[2] for r in rounds):.2f})", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--step", default="build/benchmarks/step", help="the program built from benchmarks/step.cpp")
     parser.add_argument("--networks", nargs="+", default=["resnet20_cifar:128", "mobilenet_v2:8", "resnet50:8"],
                         help="name:batch; a zoo name and a function of networks.py")
-    parser.add_argument("--only", choices=["train", "eval"], help="one of the two comparisons")
+    parser.add_argument("--only", choices=["train", "qat", "eval"], help="one of the comparisons")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--repeats", type=int, default=15)
     arguments = parser.parse_args()
     for word in arguments.networks:
         network, batch = word.split(":")
-        if arguments.only != "eval":
+        if arguments.only in (None, "train"):
             compare_training(network, int(batch), arguments)
-        if arguments.only != "train":
+        if arguments.only in (None, "qat"):
+            compare_quantised_training(network, int(batch), arguments)
+        if arguments.only in (None, "eval"):
             compare_evaluation(network, int(batch), arguments)
 
 

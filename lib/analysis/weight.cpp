@@ -65,7 +65,8 @@ std::vector<const Parameter*> learned_parameters(const Graph& graph) {
 }
 
 at::Tensor real_value(const Graph& graph, const Parameter& parameter) {
-  if (at::isFloatingType(parameter.value.scalar_type())) return parameter.value.detach();
+  const auto type = parameter.value.scalar_type();
+  if (at::isFloatingType(type) && !at::isFloat8Type(type)) return parameter.value.detach();
   for (const Node* node : graph.consumers(parameter.name)) {
     if (node->op != "DequantizeLinear" || node->inputs.front() != parameter.name) continue;
     std::vector<const at::Tensor*> inputs;
@@ -84,21 +85,26 @@ at::Tensor real_value(const Graph& graph, const Parameter& parameter) {
 
 at::Tensor stored_value(const Graph& graph, const Parameter& parameter) {
   const Node* node = simulated_quantizer(graph, parameter);
-  if (!node) return parameter.value.detach();
-  const auto spec = ops::grid_spec(*node);
   const at::Tensor value = parameter.value.detach();
+  if (!node) return at::isFloat8Type(value.scalar_type()) ? value.to(at::kFloat) : value;
+  const auto spec = ops::grid_spec(*node);
   const bool folds = node->op == "ConvBatchNormalization";  // its grid is that of the plain weight, but for a factor
-  const auto axis = folds ? 0 : node->attributes.integer("axis", -1);
-  const auto range = ops::value_range(value, axis);
+  const auto axes = folds ? ops::GridAxes(0) : ops::grid_axes(*node);
+  const auto range = ops::value_range(value, axes);
   const auto grid = folds ? ops::make_grid(range.min, range.max, spec)
                           : ops::Grid{graph.parameter(node->inputs[1]).value, graph.parameter(node->inputs[2]).value};
-  const at::Tensor integers = ops::quantized(value, grid, spec, axis);
-  return integers - ops::along_axis(grid.zero_point, axis, value.dim()).to(integers.scalar_type());
+  if (!spec.is_integer()) return ops::fake_quantize(value, grid, spec, axes);
+  const at::Tensor integers = ops::quantized(value, grid, spec, axes);
+  return integers - ops::along_axes(grid.zero_point, axes, value).to(integers.scalar_type());
 }
 
 int64_t stored_bits(const Graph& graph, const Parameter& parameter) {
   const Node* node = simulated_quantizer(graph, parameter);
-  return node ? node->attributes.integer("bits", 8) : parameter.value.element_size() * 8;
+  if (node) return node->attributes.integer("bits", 8);
+  for (const Node* reader : graph.consumers(parameter.name))
+    if (reader->op == "DequantizeLinear" && reader->inputs[0] == parameter.name && reader->attributes.has("bits"))
+      return reader->attributes.integer("bits", 8);
+  return parameter.value.element_size() * 8;
 }
 
 }  // namespace compress::analysis

@@ -1,5 +1,7 @@
 #include "exec/batch_norm_function.h"
 
+#include "ops/grid_rounding.h"
+
 #include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
@@ -8,6 +10,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 namespace compress::exec {
@@ -77,6 +80,32 @@ at::Tensor apply_affine(const BatchNormCall& call, const Affine& affine) {
   normalize(call.x.const_data_ptr<float>(), data_or_null(call.other), y.data_ptr<float>(), extent_of(call.x), affine,
             call.clamp);
   return y;
+}
+
+/// What the grid is made for: x's extremes go through the affine function and the clamp, which both keep their order.
+Rounding rounding_of(const BatchNormCall& call, const Affine& affine, const ChannelExtremes& extremes) {
+  float low = std::numeric_limits<float>::infinity(), high = -low;
+  for (size_t c = 0; c < affine.scale.size(); ++c)
+    for (const float x : {extremes.low[c], extremes.high[c]}) {
+      const float v = std::clamp(x * affine.scale[c] + affine.shift[c], call.clamp.low, call.clamp.high);
+      low = std::min(low, v);
+      high = std::max(high, v);
+    }
+  return call.grid(low, high);
+}
+
+at::Tensor apply_rounded_affine(const BatchNormCall& call, const Affine& affine, Rounding rounding) {
+  auto y = at::empty_like(call.x);
+  normalize(call.x.const_data_ptr<float>(), y.mutable_data_ptr<float>(), extent_of(call.x), affine, call.clamp,
+            rounding);
+  return y;
+}
+
+/// The gradient passes where clamp and grid both let it.
+Clamp with_reach(Clamp clamp, Rounding rounding) {
+  clamp.gate_low = std::max(clamp.gate_low, (rounding.low - ops::kGridReach) * rounding.scale);
+  clamp.gate_high = std::min(clamp.gate_high, (rounding.high + ops::kGridReach) * rounding.scale);
+  return clamp;
 }
 
 /// What backward needs besides tensors.
@@ -183,7 +212,9 @@ struct TrainBatchNorm : torch::autograd::Function<TrainBatchNorm> {
                             const at::Tensor&,
                             const std::optional<at::Tensor>& other,
                             const BatchNormCall* call) {
-    const auto batch = moments(x.const_data_ptr<float>(), extent_of(x));
+    ChannelExtremes extremes;
+    const auto* data = x.const_data_ptr<float>();
+    const auto batch = call->grid ? moments(data, extent_of(x), extremes) : moments(data, extent_of(x));
     update_running(*call, batch, extent_of(x).rows);
     auto saved = c10::make_intrusive<Saved>();
     saved->mean = batch.mean;
@@ -192,7 +223,14 @@ struct TrainBatchNorm : torch::autograd::Function<TrainBatchNorm> {
     saved->clamp = call->clamp;
     saved->epsilon = call->epsilon;
     saved->added = other.has_value();
-    auto y = apply_affine(*call, saved->affine);
+    at::Tensor y;
+    if (call->grid) {
+      const auto rounding = rounding_of(*call, saved->affine, extremes);
+      saved->clamp = with_reach(call->clamp, rounding);
+      y = apply_rounded_affine(*call, saved->affine, rounding);
+    } else {
+      y = apply_affine(*call, saved->affine);
+    }
     context->save_for_backward({x, gamma, saved->added && saved->clamps() ? y : at::Tensor()});
     context->saved_data["saved"] = at::IValue::make_capsule(std::move(saved));
     return y;

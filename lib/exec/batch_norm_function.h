@@ -4,6 +4,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
+
 namespace compress::exec {
 
 /// What a training step of batch normalisation takes; `other` is undefined without addition.
@@ -12,6 +14,9 @@ struct BatchNormCall {
   double epsilon = 1e-5;
   double momentum = 0.1;  ///< the share of the new statistics
   Clamp clamp = {};
+  /// Training, without addition: what comes out of the clamp is put on the grid that this makes of its least and its
+  /// greatest number. The gradient passes where the grid reaches, too.
+  std::function<Rounding(float low, float high)> grid = {};
 };
 
 /// True when the loops can run it: dense float32 on the CPU, channels innermost; `other` as x.

@@ -1,17 +1,9 @@
 #include "exec/batch_norm_loops.h"
 
+#include "exec/vectorised.h"
 #include "ops/parallel.h"
 
 #include <algorithm>
-
-// One copy of each inner loop per kind of vector unit; the program picks at start.
-#if defined(__x86_64__) && !defined(__clang__) && __GNUC__ >= 12 && !defined(__SANITIZE_ADDRESS__) &&                  \
-    !defined(__SANITIZE_THREAD__)
-#define COMPRESS_VECTORISED                                                                                            \
-  __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"), optimize("O3")))
-#else
-#define COMPRESS_VECTORISED
-#endif
 
 namespace compress::exec {
 
@@ -76,6 +68,42 @@ private:
   std::vector<double> sums_;
 };
 
+/// The extremes of each task, joined over all of them.
+class TaskExtremes {
+public:
+  TaskExtremes(const Blocks& blocks, int64_t channels)
+      : channels_(static_cast<size_t>(channels)), values_(2 * static_cast<size_t>(blocks.tasks) * channels_) {}
+
+  void set(int64_t task, const PerChannel& low, const PerChannel& high) {
+    float* values = &values_[2 * static_cast<size_t>(task) * channels_];
+    for (size_t c = 0; c < channels_; ++c) {
+      values[c] = low[c];
+      values[channels_ + c] = high[c];
+    }
+    for (size_t i = channels_; i < low.size(); ++i) {
+      const auto c = i % channels_;
+      values[c] = std::min(values[c], low[i]);
+      values[channels_ + c] = std::max(values[channels_ + c], high[i]);
+    }
+  }
+
+  ChannelExtremes total() const {
+    const auto first = values_.begin();
+    const auto size = static_cast<std::ptrdiff_t>(channels_);
+    ChannelExtremes total{{first, first + size}, {first + size, first + 2 * size}};
+    for (size_t i = 2 * channels_; i < values_.size(); i += 2 * channels_)
+      for (size_t c = 0; c < channels_; ++c) {
+        total.low[c] = std::min(total.low[c], values_[i + c]);
+        total.high[c] = std::max(total.high[c], values_[i + channels_ + c]);
+      }
+    return total;
+  }
+
+private:
+  size_t channels_;
+  std::vector<float> values_;
+};
+
 COMPRESS_VECTORISED void add_moments(const float* __restrict x,
                                      const float* __restrict origin,
                                      float* __restrict sum,
@@ -85,6 +113,22 @@ COMPRESS_VECTORISED void add_moments(const float* __restrict x,
     const float d = x[i] - origin[i];
     sum[i] += d;
     square[i] += d * d;
+  }
+}
+
+COMPRESS_VECTORISED void add_moments_and_extremes(const float* __restrict x,
+                                                  const float* __restrict origin,
+                                                  float* __restrict sum,
+                                                  float* __restrict square,
+                                                  float* __restrict low,
+                                                  float* __restrict high,
+                                                  int64_t count) {
+  for (int64_t i = 0; i < count; ++i) {
+    const float d = x[i] - origin[i];
+    sum[i] += d;
+    square[i] += d * d;
+    low[i] = x[i] < low[i] ? x[i] : low[i];
+    high[i] = x[i] > high[i] ? x[i] : high[i];
   }
 }
 
@@ -105,6 +149,16 @@ COMPRESS_VECTORISED void apply(const float* __restrict x,
                                int64_t count,
                                Clamp clamp) {
   for (int64_t i = 0; i < count; ++i) y[i] = limit(x[i] * scale[i] + shift[i], clamp);
+}
+
+COMPRESS_VECTORISED void apply_rounded(const float* __restrict x,
+                                       const float* __restrict scale,
+                                       const float* __restrict shift,
+                                       float* __restrict y,
+                                       int64_t count,
+                                       Clamp clamp,
+                                       Rounding rounding) {
+  for (int64_t i = 0; i < count; ++i) y[i] = nearest(limit(x[i] * scale[i] + shift[i], clamp), rounding);
 }
 
 COMPRESS_VECTORISED void apply_add(const float* __restrict x,
@@ -189,6 +243,21 @@ PerChannel sample_mean(const float* x, Extent extent) {
 
 }  // namespace
 
+namespace {
+
+/// Sums around `origin` as mean and variance.
+Moments moments_of(const TaskSums& sums, const PerChannel& origin, int64_t rows) {
+  auto [mean, variance] = sums.total();
+  for (size_t c = 0; c < mean.size(); ++c) {
+    const double shift = mean[c] / static_cast<double>(rows);
+    mean[c] = origin[c] + shift;
+    variance[c] = std::max(0.0, variance[c] / static_cast<double>(rows) - shift * shift);
+  }
+  return {std::move(mean), std::move(variance)};
+}
+
+}  // namespace
+
 Moments moments(const float* x, Extent extent) {
   const Blocks blocks(extent);
   const auto origin = sample_mean(x, extent), repeated = blocks.repeat(origin);
@@ -200,13 +269,24 @@ Moments moments(const float* x, Extent extent) {
     });
     sums.set(task, sum, square);
   });
-  auto [mean, variance] = sums.total();
-  for (size_t c = 0; c < mean.size(); ++c) {
-    const double shift = mean[c] / static_cast<double>(extent.rows);
-    mean[c] = origin[c] + shift;
-    variance[c] = std::max(0.0, variance[c] / static_cast<double>(extent.rows) - shift * shift);
-  }
-  return {std::move(mean), std::move(variance)};
+  return moments_of(sums, origin, extent.rows);
+}
+
+Moments moments(const float* x, Extent extent, ChannelExtremes& extremes) {
+  const Blocks blocks(extent);
+  const auto origin = sample_mean(x, extent), repeated = blocks.repeat(origin);
+  TaskSums sums(blocks, extent.channels);
+  TaskExtremes ends(blocks, extent.channels);
+  ops::run_tasks(blocks.tasks, [&](int64_t task) {
+    PerChannel sum(repeated.size()), square(repeated.size()), low = repeated, high = repeated;
+    blocks.each(task, [&](int64_t offset, int64_t count) {
+      add_moments_and_extremes(x + offset, repeated.data(), sum.data(), square.data(), low.data(), high.data(), count);
+    });
+    sums.set(task, sum, square);
+    ends.set(task, low, high);
+  });
+  extremes = ends.total();
+  return moments_of(sums, origin, extent.rows);
 }
 
 void normalize(const float* x, const float* other, float* y, Extent extent, const Affine& affine, Clamp clamp) {
@@ -218,6 +298,16 @@ void normalize(const float* x, const float* other, float* y, Extent extent, cons
         apply_add(x + offset, other + offset, scale.data(), shift.data(), y + offset, count, clamp);
       else
         apply(x + offset, scale.data(), shift.data(), y + offset, count, clamp);
+    });
+  });
+}
+
+void normalize(const float* x, float* y, Extent extent, const Affine& affine, Clamp clamp, Rounding rounding) {
+  const Blocks blocks(extent);
+  const auto scale = blocks.repeat(affine.scale), shift = blocks.repeat(affine.shift);
+  ops::run_tasks(blocks.tasks, [&](int64_t task) {
+    blocks.each(task, [&](int64_t offset, int64_t count) {
+      apply_rounded(x + offset, scale.data(), shift.data(), y + offset, count, clamp, rounding);
     });
   });
 }
@@ -283,5 +373,3 @@ void input_gradient(const float* gradient,
 }
 
 }  // namespace compress::exec
-
-#undef COMPRESS_VECTORISED

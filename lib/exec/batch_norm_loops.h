@@ -1,5 +1,7 @@
 #pragma once
 
+#include "exec/rounding.h"
+
 #include <cstdint>
 #include <limits>
 #include <vector>
@@ -31,6 +33,12 @@ struct Moments {
   std::vector<double> mean, variance;  ///< variance over all rows, not corrected
 };
 Moments moments(const float* x, Extent extent);
+/// The least and the greatest number of each channel.
+struct ChannelExtremes {
+  PerChannel low, high;
+};
+/// Both in one pass.
+Moments moments(const float* x, Extent extent, ChannelExtremes& extremes);
 
 /// v = x * scale + shift
 struct Affine {
@@ -38,6 +46,8 @@ struct Affine {
 };
 /// y = clamp(x * scale + shift + other); `other` may be null.
 void normalize(const float* x, const float* other, float* y, Extent extent, const Affine& affine, Clamp clamp);
+/// y = clamp(x * scale + shift) on a grid.
+void normalize(const float* x, float* y, Extent extent, const Affine& affine, Clamp clamp, Rounding rounding);
 
 /// Sums over all rows of the gradient behind the clamp, and of its product with x - mean.
 struct GradientSums {

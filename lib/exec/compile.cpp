@@ -1,10 +1,12 @@
 #include "core/text.h"
 #include "exec/convolution.h"
+#include "exec/folded_convolution.h"
 #include "exec/fuse.h"
 #include "exec/linear.h"
 #include "exec/memory_format.h"
 #include "exec/normalization.h"
 #include "exec/program.h"
+#include "exec/rounded_addition.h"
 #include "exec/slices.h"
 
 #include <ATen/core/Tensor.h>
@@ -52,11 +54,7 @@ public:
     const auto infos = try_infer(graph_, 2);
     find_constants();
     for (const auto& input : graph_.inputs) new_slot(input.name);
-    const auto groups = group_nodes({.graph = graph_,
-                                     .options = options_,
-                                     .infos = infos ? &*infos : nullptr,
-                                     .is_constant = [this](auto name) { return is_constant(name); },
-                                     .packs = [this](const Node& node) { return packs(node); }});
+    const auto groups = find_groups(infos);
     for (const auto& group : groups) add_step(group);
     for (const auto& output : graph_.outputs) program_.outputs.push_back(operand(output.value));
     find_lifetimes();
@@ -64,10 +62,59 @@ public:
     attach_observer();
     if (options_.mode == Mode::eval && options_.optimize && infos)
       program_.slice = slice_size(graph_, *infos, [this](auto name) { return is_constant(name); });
+    program_.held = {held_.begin(), held_.end()};
     return std::move(program_);
   }
 
+  /// Makes anew what follows from these parameters, in a program that was compiled from a graph of the same nodes.
+  void refresh(Program& program, std::span<const std::string> parameters) {
+    find_constants();
+    const auto groups = find_groups(try_infer(graph_, 2));
+    const auto same = [](const Group& group, const Step& step) { return group.last().name == step.node; };
+    if (!std::ranges::equal(groups, program.steps, same))
+      throw run_error("graph '{}' has other nodes than when its plan was made", graph_.name);
+    const auto changed = followers(parameters);
+    for (const auto& [name, place] : program.held)
+      if (changed.contains(name)) program.constants[place] = constants_.at(name).detach().clone();
+    for (auto& [name, value] : program.observed_constants)
+      if (changed.contains(name)) value = constants_.at(name);
+    for (size_t i = 0; i < groups.size(); ++i)
+      if (reads(groups[i], changed)) exchange_kernel(program.steps[i], groups[i]);
+  }
+
 private:
+  std::vector<Group> find_groups(const std::optional<ops::Infos>& infos) const {
+    return group_nodes({.graph = graph_,
+                        .options = options_,
+                        .infos = infos ? &*infos : nullptr,
+                        .is_constant = [this](auto name) { return is_constant(name); },
+                        .packs = [this](const Node& node) { return packs(node); }});
+  }
+
+  static bool reads(const Group& group, const Names& names) {
+    return std::ranges::any_of(group.nodes(), [&](const Node* node) {
+      return std::ranges::any_of(node->inputs, [&](const auto& input) { return names.contains(input); });
+    });
+  }
+
+  /// The parameters and every known value that follows from one of them.
+  Names followers(std::span<const std::string> parameters) const {
+    Names names(parameters.begin(), parameters.end());
+    for (const Node& node : graph_.nodes()) {
+      const auto follows = [&](const std::string& input) { return names.contains(input); };
+      if (!is_constant(node.output()) || std::ranges::none_of(node.inputs, follows)) continue;
+      for (int k = 0; k < node.outputs; ++k) names.insert(node.output(k));
+    }
+    return names;
+  }
+
+  void exchange_kernel(Step& step, const Group& group) {
+    auto parts = make_kernel(group);
+    step.kernel = std::move(parts.kernel);
+    step.overwriting = std::move(parts.overwriting);
+    choose_overwriting(step);
+  }
+
   bool is_constant(std::string_view name) const { return constants_.contains(name); }
 
   Constants lookup() const {
@@ -139,6 +186,9 @@ private:
 
   FusedKernel make_kernel(const Group& group) {
     if (options_.optimize && is_normalization(group)) return normalization_kernel(group);
+    if (options_.optimize && options_.mode == Mode::train && is_folded_convolution(group))
+      return folded_convolution_kernel(group);
+    if (group.first->op == "Add" && group.quantizer) return rounded_addition_kernel(group);
     if (packs(*group.first))
       return group.first->op == "Gemm" ? linear_kernel(group, lookup()) : convolution_kernel(group, lookup());
     return {.kernel = ops::op_of(*group.first).kernel(*group.first), .inputs = group.first->inputs};
@@ -207,6 +257,13 @@ private:
 
 Program compile(const Graph& graph, const PlanOptions& options) {
   return Compiler(graph, options).compile();
+}
+
+void refresh(Program& program,
+             const Graph& graph,
+             const PlanOptions& options,
+             std::span<const std::string> parameters) {
+  if (options.mode == Mode::eval) Compiler(graph, options).refresh(program, parameters);
 }
 
 }  // namespace compress::exec

@@ -1,5 +1,8 @@
 #include "exec/fuse.h"
 
+#include "exec/folded_convolution.h"
+#include "exec/output_grid.h"
+
 #include <algorithm>
 #include <map>
 #include <set>
@@ -36,6 +39,8 @@ private:
 
   Group grow(const Node& node) {
     Group group{.first = &node};
+    if (trains(node) && node.op == "ConvBatchNormalization") return grow_folded(group);
+    if (trains(node) && node.op == "Add") return grow_addition(group);
     const bool packed = context_.packs(node);
     const bool normalization = node.op == "BatchNormalization" && context_.options.optimize;
     if (!packed && !normalization) return group;
@@ -43,6 +48,38 @@ private:
     if (node.op != "Gemm") take_addition(group);
     take_activation(group);
     return group;
+  }
+
+  /// In training, and optimised.
+  bool trains(const Node& node) const {
+    const auto& options = context_.options;
+    return options.mode == Mode::train && options.optimize &&
+           std::ranges::find(options.frozen, node.name) == options.frozen.end();
+  }
+
+  Group grow_folded(Group group) const {
+    if (!is_folded_convolution(group)) return group;
+    take_addition(group);
+    take_activation(group);
+    if (!group.add) take_quantizer(group);
+    return group;
+  }
+
+  /// An addition alone is a kernel of its own.
+  Group grow_addition(const Group& addition) const {
+    auto group = addition;
+    const auto& inputs = addition.first->inputs;
+    if (inputs.size() != 2 || context_.is_constant(inputs[0]) || context_.is_constant(inputs[1]) ||
+        !same_shape(inputs[0], inputs[1]))
+      return addition;
+    take_activation(group);
+    take_quantizer(group);
+    return group.quantizer ? group : addition;
+  }
+
+  void take_quantizer(Group& group) const {
+    const Node* reader = only_reader(group.last());
+    if (reader && trains(*reader) && OutputGrid::fits(*reader) && has_constants(*reader, 1)) group.quantizer = reader;
   }
 
   bool has_constants(const Node& node, size_t first) const {
@@ -89,7 +126,8 @@ private:
     if (!fused) return;
     const bool clamps = fused->name == "relu" || fused->name == "hardtanh";
     // Behind an addition LibTorch's fused convolutions take Relu only; normalisation takes what limits.
-    const bool possible = group.add ? fused->name == "relu" : group.first->op != "BatchNormalization" || clamps;
+    const bool adds = group.add || group.first->op == "Add", packed = context_.packs(*group.first);
+    const bool possible = adds ? fused->name == "relu" : packed || clamps;
     if (possible) group.activation = reader;
   }
 
@@ -103,9 +141,13 @@ private:
 
 std::vector<const Node*> Group::nodes() const {
   std::vector<const Node*> all;
-  for (const Node* node : {first, batch_norm, add, activation})
+  for (const Node* node : {first, batch_norm, add, activation, quantizer})
     if (node) all.push_back(node);
   return all;
+}
+
+const Node& Group::last() const {
+  return *nodes().back();
 }
 
 std::vector<Group> group_nodes(const FuseContext& context) {

@@ -12,15 +12,17 @@
 namespace compress::exec {
 
 /// Nodes that run as one step. A convolution, linear layer or batch normalisation may take the batch normalisation,
-/// addition and activation behind it along, when nobody else reads (or observes) the values between.
+/// addition and activation behind it along, when nobody else reads (or observes) the values between; in training a
+/// ConvBatchNormalization or an addition may take the quantiser of its result, too.
 struct Group {
   const Node* first = nullptr;
   const Node* batch_norm = nullptr;  ///< behind a convolution or linear layer
   const Node* add = nullptr;
   const Node* activation = nullptr;
+  const Node* quantizer = nullptr;
   std::string other;  ///< what `add` adds
 
-  const Node& last() const { return activation ? *activation : add ? *add : batch_norm ? *batch_norm : *first; }
+  const Node& last() const;
   std::vector<const Node*> nodes() const;
 };
 

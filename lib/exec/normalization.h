@@ -1,8 +1,12 @@
 #pragma once
 
+#include "exec/batch_norm_loops.h"
 #include "exec/fused_kernel.h"
 
 namespace compress::exec {
+
+/// An activation that limits (Relu, Clip), as the loops take it.
+Clamp clamp_of(const Node& activation);
 
 /// True for groups that start with a batch normalisation.
 bool is_normalization(const Group& group);

@@ -172,6 +172,12 @@ Plan::~Plan() = default;
 Plan::Plan(Plan&&) noexcept = default;
 Plan& Plan::operator=(Plan&&) noexcept = default;
 
+void Plan::refresh(const Graph& graph, std::span<const std::string> parameters) {
+  for (const auto& name : parameters) graph.parameter(name);  // an unknown one is an error, not nothing to do
+  exec::refresh(impl_->program, graph, impl_->options, parameters);
+  impl_->version = graph.version();
+}
+
 Tensors Plan::run(std::span<const at::Tensor> inputs) const {
   const auto& impl = *impl_;
   impl.check(inputs);

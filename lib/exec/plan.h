@@ -31,7 +31,8 @@ struct PlanOptions {
 
 /// A graph compiled to a list of kernel calls over numbered slots; running it looks nothing up by name.
 ///
-/// An eval plan is a snapshot: it holds the parameters as they were (folded, prepacked), so compile one per evaluation.
+/// An eval plan is a snapshot: it holds the parameters as they were (folded, prepacked), so compile one per evaluation,
+/// or refresh() it.
 /// A train plan reads and (batch-norm statistics, ranges) writes the graph's own tensors; it is stale once
 /// graph.version() has changed. The memory format (channels-last for networks with 2-D convolutions) is a function of
 /// graph and options alone.
@@ -41,6 +42,11 @@ public:
   ~Plan();
   Plan(Plan&&) noexcept;
   Plan& operator=(Plan&&) noexcept;
+
+  /// Takes over the present values of these parameters (of the same shapes) and makes anew only what depends on them:
+  /// packed weights, folded batch-norm, constants. `graph` is the one that was compiled, or one of the same nodes;
+  /// throws a run error when they are others. Not while another thread runs the plan. Train plans need none.
+  void refresh(const Graph& graph, std::span<const std::string> parameters);
 
   /// Inputs and outputs in the graph's order. Eval plans run without gradients.
   Tensors run(std::span<const at::Tensor> inputs) const;

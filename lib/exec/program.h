@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,6 +43,7 @@ struct Program {
   std::vector<Step> steps;
   std::vector<std::string> slots;     ///< the value that each slot holds
   std::vector<at::Tensor> constants;  ///< parameters, and in evaluation what follows from parameters alone
+  std::map<std::string, int> held;    ///< where in `constants` a parameter or such a value is
   std::vector<Operand> outputs;
   /// By node: the first step that depends on this node or on one behind it; runs up to a node stop before it.
   std::map<std::string, size_t, std::less<>> cuts;
@@ -53,6 +55,12 @@ struct Program {
 };
 
 Program compile(const Graph& graph, const PlanOptions& options);
+
+/// Takes over new values of parameters (same shapes); see Plan::refresh.
+void refresh(Program& program,
+             const Graph& graph,
+             const PlanOptions& options,
+             std::span<const std::string> parameters);
 
 /// Runs steps first ... last-1 on the slots.
 void execute(

@@ -34,10 +34,11 @@ bool names_batch_axis(const Node& node, int64_t rank) {
 /// Operators that take the first axis along when they name none, or count positions through the whole batch.
 bool mixes_by_default(const Node& node, const std::function<bool(std::string_view)>& is_constant) {
   constexpr std::string_view kAlongFirstAxis[] = {"Gather", "GatherElements", "ScatterElements"};
-  constexpr std::string_view kThroughAll[] = {"EyeLike",           "GatherND",  "MaxUnpool",
-                                              "NonMaxSuppression", "ScatterND", "Trilu"};
+  constexpr std::string_view kThroughAll[] = {"DynamicQuantizeLinear", "EyeLike",   "GatherND", "MaxUnpool",
+                                              "NonMaxSuppression",     "ScatterND", "Trilu"};
   const auto among = [&](const auto& names) { return std::ranges::find(names, node.op) != std::end(names); };
   if (node.op == "MaxPool") return node.outputs > 1;
+  if (node.op == "FakeQuantize") return node.attributes.text("method", "fixed") == "dynamic";
   if (node.op == "MeanVarianceNormalization") return !node.attributes.has("axes");
   if (among(kThroughAll)) return true;
   return among(kAlongFirstAxis) && !node.attributes.has("axis") && !is_constant(node.inputs[0]);

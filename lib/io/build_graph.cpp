@@ -20,7 +20,8 @@ Names names_in_file(const Draft& draft) {
 /// Statistics, grids and constants that no named parameter held are not trained.
 bool trains(const Draft& draft, const std::string& value) {
   const auto& constant = draft.constants.at(value);
-  if (!at::isFloatingType(constant.value.scalar_type())) return false;
+  // Eight bits of floating point are what a quantiser made.
+  if (!at::isFloatingType(constant.value.scalar_type()) || constant.value.element_size() == 1) return false;
   for (const auto& node : draft.nodes)
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       if (node.inputs[i] != value) continue;

@@ -27,7 +27,6 @@ constexpr WithoutEffect kWithoutEffect[] = {
     {"Split", "num_outputs", std::nullopt},  // the node knows
     {"DequantizeLinear", "block_size", 0},
     {"QuantizeLinear", "block_size", 0},
-    {"QuantizeLinear", "saturate", std::nullopt},
     {"QuantizeLinear", "output_dtype", 0},
     {"QuantizeLinear", "precision", 0},
     {"DequantizeLinear", "output_dtype", 0},

@@ -105,11 +105,12 @@ class ExternalData {
 public:
   explicit ExternalData(std::string location) : location_(std::move(location)) {}
 
-  void add(onnx::TensorProto& proto, const std::string& name, const at::Tensor& tensor) {
+  void add(onnx::TensorProto& proto, const std::string& name, const at::Tensor& tensor, int bits) {
     constexpr size_t kAlignment = 64;
-    const auto plain = tensor.detach().to(at::kCPU).contiguous();
+    const auto plain = bits == 4 ? packed_four_bits(name, tensor) : tensor.detach().to(at::kCPU).contiguous();
     bytes_.resize((bytes_.size() + kAlignment - 1) / kAlignment * kAlignment, '\0');
-    write_tensor_header(proto, name, plain);
+    write_tensor_header(proto, name, tensor);
+    if (bits == 4) proto.set_data_type(four_bit_type(tensor.scalar_type()));
     entry(proto, "location", location_);
     entry(proto, "offset", std::to_string(bytes_.size()));
     entry(proto, "length", std::to_string(plain.nbytes()));
@@ -146,7 +147,10 @@ public:
     write_metadata();
     name_values();
     write_values();
-    if (!options_.own_operators) packed_ = packed_parameters(graph_);
+    if (!options_.own_operators) {
+      packed_ = packed_parameters(graph_);
+      find_four_bits();
+    }
     for (const auto& parameter : graph_.parameters()) write_parameter(parameter);
     for (const Node& node : graph_.nodes()) write_node(node);
     write_renamed_outputs();
@@ -165,10 +169,37 @@ private:
   void write_initializer(const std::string& name, const at::Tensor& value) {
     constexpr size_t kSmall = 1024;
     auto& proto = *model_.mutable_graph()->add_initializer();
+    const bool four_bits = four_bits_.contains(name);
     if (data_ && value.nbytes() >= kSmall)
-      data_->add(proto, name, value);
+      data_->add(proto, name, value, four_bits ? 4 : 8);
+    else if (four_bits)
+      write_four_bits(proto, name, value);
     else
       write_tensor(proto, name, value);
+  }
+
+  /// The quantisers' attribute `bits` is ours; in ONNX the types of their tensors say it.
+  void find_four_bits() {
+    for (const Node& node : graph_.nodes())
+      if (says_four_bits(node))
+        for (const size_t i : {0, 2})
+          if (node.has_input(i) && graph_.find_parameter(node.inputs[i])) four_bits_.insert(node.inputs[i]);
+  }
+
+  static bool says_four_bits(const Node& node) {
+    const bool quantizer = node.op == "QuantizeLinear" || node.op == "DequantizeLinear";
+    return quantizer && node.attributes.integer("bits", 8) == 4;
+  }
+
+  /// The attributes as a file has them.
+  Attributes written_attributes(const Node& node) const {
+    auto attributes = node.attributes;
+    if (!options_.own_operators && node.op == "BatchNormalization") attributes.erase("frozen");  // says how to train
+    if (options_.own_operators || !says_four_bits(node)) return attributes;
+    attributes.erase("bits");
+    if (const auto type = attributes.integer("output_dtype", 0); type != 0 && node.op == "QuantizeLinear")
+      attributes.set("output_dtype", int64_t{type == onnx::TensorProto::UINT8 ? kUInt4 : kInt4});
+    return attributes;
   }
 
   void write_metadata() {
@@ -257,11 +288,12 @@ private:
     if (!op.domain.empty()) use_own_domain(proto, node);
     std::vector<std::string> inputs;
     for (const auto& input : node.inputs) inputs.push_back(input.empty() ? "" : values_.at(input));
-    for (const auto& [name, value] : node.attributes) {
+    const Node written{.name = node.name, .op = node.op, .attributes = written_attributes(node)};
+    for (const auto& [name, value] : written.attributes) {
       const auto& spec = attribute_spec(op, name);
       const auto constant = std::ranges::find(op.constant_inputs, name, &ops::ConstantInput::attribute);
       if (constant == op.constant_inputs.end() || constant->since_opset > opset_) {
-        write_attribute(proto, node, spec);
+        write_attribute(proto, written, spec);
         continue;
       }
       const auto index = static_cast<size_t>(constant->index);
@@ -282,6 +314,7 @@ private:
   }
 
   void check_opset(const Node& node) const {
+    check_type_opset(graph_, node, opset_);
     check_attribute_opsets(node, opset_);
     check_operator_opset(node, opset_);
   }
@@ -318,6 +351,7 @@ private:
   std::set<std::string> taken_;
   std::map<std::string, std::string> values_;
   std::map<std::string, PackedTensor, std::less<>> packed_;
+  std::set<std::string> four_bits_;  ///< parameters that the file has as int4 or uint4
 };
 
 onnx::ModelProto to_model(const Graph& graph, const ExportOptions& options, ExternalData* data) {

@@ -3,7 +3,11 @@
 #include "core/error.h"
 #include "core/text.h"
 
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/bitwise_or.h>
+#include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/stack.h>
 
 #include <array>
 #include <charconv>
@@ -19,7 +23,9 @@ using onnx::TensorProto;
 /// The key of external data that says that a checkpoint keeps the tensor beside the model.
 constexpr const char* kElsewhere = "compress.elsewhere";
 
-constexpr std::array<std::pair<int, at::ScalarType>, 13> kTypes{{
+constexpr int kFloat8E4M3FN = 17, kFloat8E5M2 = 19;  // TensorProto of ONNX 1.14
+
+constexpr std::array<std::pair<int, at::ScalarType>, 15> kTypes{{
     {TensorProto::FLOAT, at::kFloat},
     {TensorProto::UINT8, at::kByte},
     {TensorProto::INT8, at::kChar},
@@ -33,6 +39,8 @@ constexpr std::array<std::pair<int, at::ScalarType>, 13> kTypes{{
     {TensorProto::FLOAT16, at::kHalf},
     {TensorProto::DOUBLE, at::kDouble},
     {TensorProto::BFLOAT16, at::kBFloat16},
+    {kFloat8E4M3FN, at::kFloat8_e4m3fn},
+    {kFloat8E5M2, at::kFloat8_e5m2},
 }};
 
 Error wrong_size(const TensorProto& proto, int64_t present, int64_t expected, const char* unit) {
@@ -160,22 +168,56 @@ std::optional<int64_t> element_count(at::IntArrayRef sizes) {
   return empty ? 0 : count;
 }
 
+bool is_four_bits(int onnx_type) {
+  return onnx_type == kUInt4 || onnx_type == kInt4;
+}
+
+int four_bit_type(at::ScalarType type) {
+  return type == at::kByte ? kUInt4 : kInt4;
+}
+
+namespace {
+
+at::Tensor
+read_data(const TensorProto& proto, at::IntArrayRef sizes, at::ScalarType type, const std::filesystem::path& folder) {
+  if (proto.has_segment())
+    throw request_error("tensor '{}' is stored in segments, which is not supported", proto.name());
+  if (proto.data_location() == TensorProto::EXTERNAL) return from_external(proto, sizes, type, folder);
+  if (proto.has_raw_data()) return from_bytes(proto, sizes, type, proto.raw_data());
+  return from_fields(proto, sizes, type);
+}
+
+int64_t checked_count(const TensorProto& proto, at::IntArrayRef sizes) {
+  const auto count = element_count(sizes);
+  if (!count) throw request_error("tensor '{}' has the impossible shape {}", proto.name(), shape_text(sizes));
+  return *count;
+}
+
+}  // namespace
+
+at::Tensor read_four_bits(const TensorProto& proto, const std::filesystem::path& folder) {
+  const std::vector<int64_t> sizes(proto.dims().begin(), proto.dims().end());
+  const auto count = checked_count(proto, sizes);
+  const auto bytes = read_data(proto, {(count + 1) / 2}, at::kByte, folder);
+  auto codes = at::stack({bytes.bitwise_and(15), bytes.bitwise_right_shift(4)}, 1).flatten().narrow(0, 0, count);
+  if (proto.data_type() == kInt4) codes = codes.bitwise_xor(8).to(at::kChar).sub(8);
+  return codes.reshape(sizes).contiguous();
+}
+
 at::Tensor read_tensor(const TensorProto& proto, const std::filesystem::path& folder) {
   const std::vector<int64_t> sizes(proto.dims().begin(), proto.dims().end());
   const auto type = scalar_type(proto.data_type());
+  if (is_four_bits(proto.data_type()))
+    throw request_error("tensor '{}' holds integers of 4 bits, which is not supported here", proto.name())
+        .hint("they may be initialisers that QuantizeLinear and DequantizeLinear read");
   if (!type)
     throw request_error(
         "tensor '{}' has element type {}, which is not supported", proto.name(),
         onnx::TensorProto_DataType_IsValid(proto.data_type())
             ? onnx::TensorProto_DataType_Name(static_cast<onnx::TensorProto_DataType>(proto.data_type()))
             : std::to_string(proto.data_type()));
-  if (!element_count(sizes))
-    throw request_error("tensor '{}' has the impossible shape {}", proto.name(), shape_text(sizes));
-  if (proto.has_segment())
-    throw request_error("tensor '{}' is stored in segments, which is not supported", proto.name());
-  if (proto.data_location() == TensorProto::EXTERNAL) return from_external(proto, sizes, *type, folder);
-  if (proto.has_raw_data()) return from_bytes(proto, sizes, *type, proto.raw_data());
-  return from_fields(proto, sizes, *type);
+  checked_count(proto, sizes);
+  return read_data(proto, sizes, *type, folder);
 }
 
 void write_tensor_header(TensorProto& proto, const std::string& name, const at::Tensor& tensor) {
@@ -205,6 +247,22 @@ void write_tensor(TensorProto& proto, const std::string& name, const at::Tensor&
   const auto plain = tensor.detach().to(at::kCPU).contiguous();
   write_tensor_header(proto, name, plain);
   proto.set_raw_data(plain.const_data_ptr(), plain.nbytes());
+}
+
+at::Tensor packed_four_bits(const std::string& name, const at::Tensor& tensor) {
+  const auto codes = tensor.detach().to(at::kCPU).to(at::kShort).flatten();
+  const auto low = tensor.scalar_type() == at::kByte ? 0 : -8;
+  if (codes.lt(low).logical_or(codes.gt(low + 15)).any().item<bool>())
+    throw request_error("'{}' holds integers that 4 bits cannot hold", name);
+  const auto halves = at::constant_pad_nd(codes.bitwise_and(15), {0, codes.numel() % 2}).reshape({-1, 2});
+  return halves.select(1, 0).bitwise_or(halves.select(1, 1).bitwise_left_shift(4)).to(at::kByte).contiguous();
+}
+
+void write_four_bits(TensorProto& proto, const std::string& name, const at::Tensor& tensor) {
+  const auto bytes = packed_four_bits(name, tensor);
+  write_tensor_header(proto, name, tensor);
+  proto.set_data_type(four_bit_type(tensor.scalar_type()));
+  proto.set_raw_data(bytes.const_data_ptr(), bytes.nbytes());
 }
 
 }  // namespace compress::io

@@ -45,12 +45,34 @@ int operator_opset(const Node& node) {
   return op.domain.empty() ? op.since_opset : 0;
 }
 
+/// The integers (or small floating-point numbers) that a quantiser reads or writes, as far as constants tell.
+struct QuantizedType {
+  std::string_view name;
+  int since_opset = 1;
+};
+QuantizedType quantized_type(const Graph& graph, const Node& node) {
+  if (node.op != "QuantizeLinear" && node.op != "DequantizeLinear") return {};
+  if (node.attributes.integer("bits", 8) == 4) return {"integers of 4 bits", 21};
+  for (const size_t i : {2, 0}) {
+    const auto* constant = node.has_input(i) ? graph.find_parameter(node.inputs[i]) : nullptr;
+    if (constant == nullptr) continue;
+    switch (constant->value.scalar_type()) {
+    case at::kShort:
+    case at::kUInt16: return {"integers of 16 bits", 21};
+    case at::kFloat8_e4m3fn:
+    case at::kFloat8_e5m2: return {"floating-point numbers of 8 bits", 19};
+    default: break;
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 int usual_opset(const Graph& graph) {
   int opset = kUsualOpset;
   for (const Node& node : graph.nodes()) {
-    opset = std::max(opset, operator_opset(node));
+    opset = std::max({opset, operator_opset(node), quantized_type(graph, node).since_opset});
     for (const auto& younger : kYounger)
       if (uses(node, younger)) opset = std::max(opset, younger.since_opset);
   }
@@ -62,6 +84,13 @@ void check_operator_opset(const Node& node, int opset) {
     throw request_error("{} exists in ONNX since opset {}, the file shall have opset {}", ops::describe(node), since,
                         opset)
         .hint(fmt::format("export with opset {} or later", since));
+}
+
+void check_type_opset(const Graph& graph, const Node& node, int opset) {
+  if (const auto type = quantized_type(graph, node); type.since_opset > opset)
+    throw request_error("{} works with {}, which ONNX has since opset {}; the file shall have opset {}",
+                        ops::describe(node), type.name, type.since_opset, opset)
+        .hint(fmt::format("export with opset {} or later", type.since_opset));
 }
 
 void check_attribute_opsets(const Node& node, int opset) {

@@ -114,9 +114,32 @@ private:
       claim(proto.name(), "an initialiser");
       const bool lost = !draft_.own && is_lost(proto.name());
       const auto kept = elsewhere_.find(proto.name());
-      auto value = kept == elsewhere_.end() ? read_tensor(proto, folder_) : take_tensor_elsewhere(proto, kept->second);
+      auto value = kept == elsewhere_.end() ? read_constant(proto) : take_tensor_elsewhere(proto, kept->second);
       draft_.constants[proto.name()] = {std::move(value), lost ? "" : proto.name()};
       draft_.constant_order.push_back(proto.name());
+    }
+  }
+
+  at::Tensor read_constant(const onnx::TensorProto& proto) {
+    if (!is_four_bits(proto.data_type())) return read_tensor(proto, folder_);
+    four_bits_.insert(proto.name());
+    return read_four_bits(proto, folder_);
+  }
+
+  /// The nodes remember what their bytes stand for.
+  void mark_four_bits(DraftNode& node) const {
+    const bool quantizer = node.domain.empty() && (node.op == "QuantizeLinear" || node.op == "DequantizeLinear");
+    if (const auto type = static_cast<int>(node.attributes.integer("output_dtype", 0));
+        quantizer && is_four_bits(type)) {
+      node.attributes.set("output_dtype", int64_t{type == kUInt4 ? onnx::TensorProto::UINT8 : onnx::TensorProto::INT8});
+      node.attributes.set("bits", int64_t{4});
+    }
+    for (const auto& input : node.reads()) {
+      if (!four_bits_.contains(input)) continue;
+      if (!quantizer)
+        throw request_error("{} reads '{}', which holds integers of 4 bits", node.str(), input)
+            .hint("only QuantizeLinear and DequantizeLinear may");
+      node.attributes.set("bits", int64_t{4});
     }
   }
 
@@ -128,6 +151,7 @@ private:
       draft_.inputs.push_back(read_input(proto));
     }
     draft_.nodes = NodeReader(model_, folder_, read_opset(model_)).read(graph.node());
+    for (auto& node : draft_.nodes) mark_four_bits(node);
     for (const auto& node : draft_.nodes)
       for (const auto& output : node.outputs) claim(output, node.str());
     std::set<std::string> names;
@@ -152,6 +176,7 @@ private:
   const std::map<std::string, at::Tensor>& elsewhere_;
   Draft draft_;
   std::set<std::string> values_;
+  std::set<std::string> four_bits_;  ///< constants
 };
 
 }  // namespace

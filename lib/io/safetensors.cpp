@@ -22,7 +22,7 @@ using Json = nlohmann::json;
 constexpr size_t kLengthBytes = 8;
 constexpr const char* kMetadata = "__metadata__";
 
-constexpr std::array<std::pair<std::string_view, at::ScalarType>, 12> kTensorTypes{{{"BOOL", at::kBool},
+constexpr std::array<std::pair<std::string_view, at::ScalarType>, 14> kTensorTypes{{{"BOOL", at::kBool},
                                                                                     {"U8", at::kByte},
                                                                                     {"I8", at::kChar},
                                                                                     {"U16", at::kUInt16},
@@ -30,6 +30,8 @@ constexpr std::array<std::pair<std::string_view, at::ScalarType>, 12> kTensorTyp
                                                                                     {"U32", at::kUInt32},
                                                                                     {"I32", at::kInt},
                                                                                     {"I64", at::kLong},
+                                                                                    {"F8_E4M3", at::kFloat8_e4m3fn},
+                                                                                    {"F8_E5M2", at::kFloat8_e5m2},
                                                                                     {"F16", at::kHalf},
                                                                                     {"BF16", at::kBFloat16},
                                                                                     {"F32", at::kFloat},

@@ -10,10 +10,10 @@ namespace {
 
 /// ONNX's momentum is the share of the old statistics, PyTorch's that of the new.
 Kernel batch_normalization_kernel(const Node& node) {
-  return [epsilon = node.attributes.number("epsilon", 1e-5),
-          momentum = 1 - node.attributes.number("momentum", 0.9)](Call& call) {
-    call.out() = at::batch_norm(call.in(0), call.in(1), call.in(2), call.in(3), call.in(4), call.mode == Mode::train,
-                                momentum, epsilon, /*cudnn_enabled=*/true);
+  return [epsilon = node.attributes.number("epsilon", 1e-5), momentum = 1 - node.attributes.number("momentum", 0.9),
+          frozen = node.attributes.integer("frozen", 0) != 0](Call& call) {
+    call.out() = at::batch_norm(call.in(0), call.in(1), call.in(2), call.in(3), call.in(4),
+                                call.mode == Mode::train && !frozen, momentum, epsilon, /*cudnn_enabled=*/true);
   };
 }
 
@@ -43,11 +43,14 @@ void drop_training_mode(Graph&, Node& node) {
 namespace families {
 extern const OpFamily batch_normalization{
     {{.name = "BatchNormalization",
-      .doc = "normalises each channel; training uses the batch's statistics and updates the running ones",
+      .doc =
+          "normalises each channel; training uses the batch's statistics and updates the running ones, unless frozen",
       .min_inputs = 5,
       .max_inputs = 5,
       .since_opset = 7,
-      .attributes = {{"epsilon", AttributeSpec::Type::number}, {"momentum", AttributeSpec::Type::number}},
+      .attributes = {{"epsilon", AttributeSpec::Type::number},
+                     {"frozen", AttributeSpec::Type::integer},
+                     {"momentum", AttributeSpec::Type::number}},
       .kernel = batch_normalization_kernel,
       .gradient = Gradient::yes,
       .infer = batch_normalization_infer,

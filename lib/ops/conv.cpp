@@ -7,6 +7,7 @@
 
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/convolution.h>
+#include <ATen/ops/linear.h>
 
 namespace compress::ops {
 
@@ -67,7 +68,9 @@ void unite_groups(ChannelFlow& flow, const Atoms& atoms, int64_t groups) {
 
 }  // namespace
 
-Convolution convolution_of(const Node& node) {
+namespace {
+
+Convolution spatial_convolution(const Node& node) {
   const auto pads = symmetric_pads(node);
   if (!pads)
     return [node](const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
@@ -78,6 +81,15 @@ Convolution convolution_of(const Node& node) {
              const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
     constexpr int64_t kNone[] = {0};
     return at::convolution(x, weight, bias, strides, pads, dilations, /*transposed=*/false, kNone, groups);
+  };
+}
+
+}  // namespace
+
+Convolution convolution_of(const Node& node) {
+  return [spatial = spatial_convolution(node)](const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+    if (weight.dim() > 2) return spatial(x, weight, bias);
+    return at::linear(x, weight, bias.defined() ? std::optional(bias) : std::nullopt);
   };
 }
 

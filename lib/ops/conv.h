@@ -6,7 +6,8 @@
 namespace compress::ops {
 
 using Convolution = std::function<at::Tensor(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias)>;
-/// The convolution that the node's attributes describe; an undefined bias is none.
+/// The convolution that the node's attributes describe; an undefined bias is none. A weight of two axes makes a linear
+/// layer.
 Convolution convolution_of(const Node& node);
 
 /// What evaluating a ConvBatchNormalization convolves with: the folded weight on its grid, and the bias. `inputs` as in

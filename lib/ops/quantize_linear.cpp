@@ -1,12 +1,16 @@
 #include "core/text.h"
 #include "ops/attributes.h"
 #include "ops/channels.h"
+#include "ops/floating_grid.h"
 #include "ops/integer_arithmetic.h"
 #include "ops/quantization_grid.h"
 #include "ops/shape.h"
 
 /// ONNX's quantisers at the border of integer graphs: real = scale * (q - zero_point), one scale, one per index of an
-/// axis, or one per block of indices.
+/// axis, or one per block of indices. q may be a floating-point number of 8 bits; the zero point is 0 then.
+///
+/// LibTorch computes with nothing smaller than a byte: integers of 4 bits are bytes in a graph, and the attribute
+/// `bits` = 4 says so. Files have int4 and uint4 instead (io/onnx_tensor.h).
 namespace compress::ops {
 
 namespace {
@@ -41,13 +45,38 @@ at::ScalarType division_type(const Node& node, at::ScalarType scale) {
   return stated == 0 ? scale : element_type(stated);
 }
 
+bool is_float8(at::ScalarType type) {
+  return type == at::kFloat8_e4m3fn || type == at::kFloat8_e5m2;
+}
+
+bool has_four_bits(const Node& node) {
+  return node.attributes.integer("bits", 8) == 4;
+}
+
+std::pair<double, double> integer_limits_of(const Node& node, at::ScalarType type) {
+  const auto [low, high] = grid_limits(type);
+  return has_four_bits(node) ? std::pair(low / 16, (high + 1) / 16 - 1) : std::pair(low, high);
+}
+
+at::Tensor quantized_float8(const Node& node, const at::Tensor& x, const at::Tensor& scale, at::ScalarType type) {
+  const auto q = x.div(scale);
+  if (node.attributes.integer("saturate", 1) == 0) return q.to(type);
+  const auto format = type == at::kFloat8_e5m2 ? GridFormat::float8_e5m2 : GridFormat::float8_e4m3;
+  return float_rounded(q, float_format(format)).to(type);
+}
+
 Kernel quantize_kernel(const Node& node) {
   return [node](Call& call) {
     const auto& x = call.in(0);
     const auto type = quantized_type(node, call.has(2) ? call.in(2).scalar_type() : at::ScalarType::Undefined);
-    const auto [low, high] = grid_limits(type);
     const auto wide = division_type(node, call.in(1).scalar_type());
-    auto q = x.to(wide).div(spread(node, call.in(1), x).to(wide)).round();
+    const auto scale = spread(node, call.in(1), x).to(wide);
+    if (is_float8(type)) {
+      call.out() = quantized_float8(node, x.to(wide), scale, type);
+      return;
+    }
+    const auto [low, high] = integer_limits_of(node, type);
+    auto q = x.to(wide).div(scale).round();
     // Halves cannot hold all integers of 16 bits.
     if (wide != at::kDouble) q = q.to(at::kFloat);
     if (call.has(2)) q = q.add(spread(node, call.in(2).to(at::kInt), x).to(q.scalar_type()));
@@ -63,8 +92,9 @@ at::ScalarType real_type(const Node& node, at::ScalarType scale) {
 Kernel dequantize_kernel(const Node& node) {
   return [node](Call& call) {
     const auto& x = call.in(0);
-    auto q = x.to(at::kInt);
-    if (call.has(2)) q = q.sub(spread(node, call.in(2).to(at::kInt), x));
+    const bool whole = !is_float8(x.scalar_type());
+    auto q = whole ? x.to(at::kInt) : x.to(at::kFloat);
+    if (call.has(2) && whole) q = q.sub(spread(node, call.in(2).to(at::kInt), x));
     const auto& scale = call.in(1);
     const auto wide = scale.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
     const auto real = q.to(wide).mul(spread(node, scale, x).to(wide));
@@ -95,15 +125,24 @@ void check_scale(const InferCall& call) {
         .hint("allowed are one scale for the whole value or one for each index of an axis");
 }
 
+void check_bits(const InferCall& call, at::ScalarType type) {
+  const auto bits = call.node.attributes.integer("bits", 8);
+  if (bits == 8 || (bits == 4 && (type == at::kChar || type == at::kByte))) return;
+  throw request_error("attribute 'bits' is {} with the type {}", bits, c10::toString(type))
+      .hint("allowed is 4, with int8 and uint8");
+}
+
 std::vector<ValueInfo> quantize_infer(const InferCall& call) {
   check_scale(call);
   const auto type = quantized_type(call.node, call.has(2) ? call.in(2).type : at::ScalarType::Undefined);
-  grid_limits(type);
+  if (!is_float8(type)) grid_limits(type);
+  check_bits(call, type);
   return {{.shape = call.shape(0), .type = type}};
 }
 
 std::vector<ValueInfo> dequantize_infer(const InferCall& call) {
   check_scale(call);
+  check_bits(call, call.in(0).type);
   return {{.shape = call.shape(0), .type = real_type(call.node, call.in(1).type)}};
 }
 
@@ -115,9 +154,11 @@ void quantize_channels(ChannelFlow& flow) {
   for (size_t i = 1; i < flow.inputs(); ++i) flow.bind(i, 0, flow.axis(0, axis));
 }
 
-/// Only for 8-bit floating point, which is not supported.
-void drop_saturate(Graph&, Node& node) {
-  node.attributes.erase("saturate");
+/// It changes nothing for integers, which always saturate, and is 1 if absent.
+void drop_saturate(Graph& graph, Node& node) {
+  const auto* zero_point = node.has_input(2) ? graph.find_parameter(node.inputs[2]) : nullptr;
+  const bool float8 = zero_point != nullptr && is_float8(zero_point->value.scalar_type());
+  if (!float8 || node.attributes.integer("saturate", 1) == 1) node.attributes.erase("saturate");
 }
 
 Op linear_op(std::string_view name, std::string_view doc, Kernel (*kernel)(const Node&), Infer infer) {
@@ -127,6 +168,7 @@ Op linear_op(std::string_view name, std::string_view doc, Kernel (*kernel)(const
           .max_inputs = 3,
           .since_opset = 10,
           .attributes = {{"axis", AttributeSpec::Type::integer},
+                         {"bits", AttributeSpec::Type::integer},
                          {"block_size", AttributeSpec::Type::integer},
                          {"output_dtype", AttributeSpec::Type::integer}},
           .kernel = kernel,
@@ -142,6 +184,7 @@ Op quantize_op() {
   auto op = linear_op("QuantizeLinear", "integers on a grid: saturated rint(x / scale) + zero_point", quantize_kernel,
                       quantize_infer);
   op.attributes.push_back({"precision", AttributeSpec::Type::integer});
+  op.attributes.push_back({"saturate", AttributeSpec::Type::integer});
   op.normalize = drop_saturate;
   return op;
 }

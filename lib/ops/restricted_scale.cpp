@@ -17,10 +17,6 @@ at::Tensor power_of_two_below(const at::Tensor& x) {
   return x.div(std::get<0>(at::frexp(x))).div_(2);
 }
 
-at::Tensor exact_zero_point(const at::Tensor& min, const at::Tensor& scale, const GridSpec& spec) {
-  return min.clamp_max(0).div(scale).neg_().add_(static_cast<double>(spec.low()));
-}
-
 }  // namespace
 
 at::Tensor power_of_two(const at::Tensor& scale) {
@@ -29,21 +25,10 @@ at::Tensor power_of_two(const at::Tensor& scale) {
   return at::where(below.eq(scale), below, below.mul(2));
 }
 
-Grid make_power_of_two_grid(const at::Tensor& min, const at::Tensor& max, const GridSpec& spec) {
-  const at::NoGradGuard no_grad;
-  auto grid = make_grid(min, max, spec);
-  grid.scale = power_of_two(grid.scale);
-  if (!spec.symmetric)
-    grid.zero_point = exact_zero_point(min, grid.scale, spec)
-                          .round_()
-                          .clamp_(static_cast<double>(spec.low()), static_cast<double>(spec.high()));
-  return grid;
-}
-
 Grid make_fractional_grid(const at::Tensor& min, const at::Tensor& max, const GridSpec& spec) {
   const at::NoGradGuard no_grad;
   auto grid = make_grid(min, max, spec);
-  if (!spec.symmetric) grid.zero_point = exact_zero_point(min, grid.scale, spec);
+  if (!spec.symmetric) grid.zero_point = min.clamp_max(0).div(grid.scale).neg_().add_(static_cast<double>(spec.low()));
   return grid;
 }
 

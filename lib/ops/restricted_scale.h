@@ -8,9 +8,6 @@ namespace compress::ops {
 /// The least powers of two that are not below the scales, which are positive: no range shrinks.
 at::Tensor power_of_two(const at::Tensor& scale);
 
-/// As make_grid(), with scales that are powers of two and zero points that go with them. The grid covers [min, max].
-Grid make_power_of_two_grid(const at::Tensor& min, const at::Tensor& max, const GridSpec& spec);
-
 /// As make_grid(), but an asymmetric grid's zero point is not rounded, so that min falls on an integer and zero need
 /// not (Distiller's asymmetric parameters without an integral zero point; where LSQ+ starts).
 Grid make_fractional_grid(const at::Tensor& min, const at::Tensor& max, const GridSpec& spec);

@@ -10,55 +10,43 @@ namespace compress::ops {
 namespace {
 
 /// Output channels first, input channels second.
-at::Tensor ordered(const at::Tensor& weight, WeightAxes axes) {
-  return weight.movedim({axes.output, axes.input}, {0, 1});
-}
-
-void check_groups(const at::Tensor& weight, WeightAxes axes, int64_t size) {
-  if (weight.dim() < 2 || weight.numel() == 0)
-    throw request_error("a weight of shape {} has no input channels to quantise in groups", shape_text(weight.sizes()))
-        .hint("quantise it per tensor or per channel");
-  const auto inputs = weight.size(axes.input);
-  if (size >= 1 && inputs % size == 0) return;
-  auto divisor = std::clamp<int64_t>(size, 1, inputs);
-  while (inputs % divisor != 0) --divisor;
-  throw request_error("groups of {} do not divide the {} input channels of a weight of shape {}", size, inputs,
-                      shape_text(weight.sizes()))
-      .hint(fmt::format("group sizes are divisors of {}; {} would do", inputs, divisor));
+at::Tensor ordered(const at::Tensor& weight, GridAxes axes) {
+  return weight.movedim({axes.axis, axes.input_axis}, {0, 1});
 }
 
 }  // namespace
 
-at::Tensor in_groups(const at::Tensor& weight, WeightAxes axes, int64_t size) {
-  check_groups(weight, axes, size);
-  const auto inputs = weight.size(axes.input), outputs = weight.size(axes.output);
-  return ordered(weight, axes).reshape({outputs, inputs / size, weight.numel() / (outputs * (inputs / size))});
+void check_groups(const Shape& weight, GridAxes axes) {
+  const auto rank = std::ssize(weight);
+  if (rank < 2 || std::ranges::find(weight, 0) != weight.end())
+    throw request_error("a weight of shape {} has no input channels to quantise in groups", shape_text(weight))
+        .hint("quantise it per tensor or per channel");
+  if (std::min(axes.axis, axes.input_axis) < 0 || std::max(axes.axis, axes.input_axis) >= rank ||
+      axes.axis == axes.input_axis)
+    throw request_error("groups of a weight of shape {} with axis {} and input_axis {}", shape_text(weight), axes.axis,
+                        axes.input_axis)
+        .hint("these are the axes of its output and of its input channels");
+  const auto inputs = weight[static_cast<size_t>(axes.input_axis)];
+  if (axes.group_size >= 1 && inputs % axes.group_size == 0) return;
+  auto divisor = std::clamp<int64_t>(axes.group_size, 1, inputs);
+  while (inputs % divisor != 0) --divisor;
+  throw request_error("groups of {} do not divide the {} input channels of a weight of shape {}", axes.group_size,
+                      inputs, shape_text(weight))
+      .hint(fmt::format("group sizes are divisors of {}; {} would do", inputs, divisor));
 }
 
-at::Tensor out_of_groups(const at::Tensor& groups, const at::Tensor& weight, WeightAxes axes) {
-  return groups.reshape(ordered(weight, axes).sizes()).movedim({0, 1}, {axes.output, axes.input});
+at::Tensor in_groups(const at::Tensor& weight, GridAxes axes) {
+  check_groups(weight.sizes().vec(), axes);
+  const auto groups = weight.size(axes.input_axis) / axes.group_size, outputs = weight.size(axes.axis);
+  return ordered(weight, axes).reshape({outputs, groups, weight.numel() / (outputs * groups)});
 }
 
-Grid make_group_grid(const at::Tensor& weight, WeightAxes axes, int64_t size, const GridSpec& spec) {
-  const auto groups = in_groups(weight, axes, size);
-  const auto range = value_range(groups.flatten(0, 1), 0);
-  const auto shape = groups.sizes().slice(0, 2);
-  return make_grid(range.min.reshape(shape), range.max.reshape(shape), spec);
-}
-
-at::Tensor
-fake_quantize_groups(const at::Tensor& weight, const Grid& grid, WeightAxes axes, int64_t size, const GridSpec& spec) {
-  const Grid flat{grid.scale.flatten(), grid.zero_point.flatten()};
-  const auto rounded = fake_quantize(in_groups(weight, axes, size).flatten(0, 1), flat, spec, 0);
-  return out_of_groups(rounded, weight, axes);
-}
-
-at::Tensor group_scales_of_onnx(const at::Tensor& values, const at::Tensor& weight, WeightAxes axes) {
+at::Tensor group_scales_of_onnx(const at::Tensor& values, const at::Tensor& weight, GridAxes axes) {
   auto shape = ordered(weight, axes).sizes().vec();
   shape[1] = values.size(1);
   auto spread = values;
   while (spread.dim() < weight.dim()) spread = spread.unsqueeze(-1);
-  return spread.expand(shape).movedim({0, 1}, {axes.output, axes.input});
+  return spread.expand(shape).movedim({0, 1}, {axes.axis, axes.input_axis});
 }
 
 }  // namespace compress::ops

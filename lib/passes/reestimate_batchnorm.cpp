@@ -24,7 +24,7 @@ std::optional<size_t> mean_input(const Node& node) {
   return std::nullopt;
 }
 
-constexpr size_t kScaleInput = 7;  ///< of ConvBatchNormalization: the scale of its folded weight
+constexpr size_t kScaleInput = 7;  ///< of ConvBatchNormalization: the scale of its folded weight; the zero point follows
 
 /// Mean and squared deviations of all numbers seen, per channel, in double precision (Chan et al. 1979).
 struct Moments {
@@ -119,26 +119,26 @@ private:
   std::map<std::pair<std::string, std::string>, Moments> moments_;
 };
 
-/// The scale of a folded weight follows from the running variance: one batch through a copy whose statistics stay
-/// writes it as training does.
-void follow_scales(Graph& graph, const std::vector<at::Tensor>& inputs) {
+/// The grid of a folded weight follows from the running variance: one batch through a copy whose statistics stay writes
+/// it as training does.
+void follow_grids(Graph& graph, const std::vector<at::Tensor>& inputs) {
   auto copy = graph.clone();
   copy.own_storage();
   exec::PlanOptions options{.mode = exec::Mode::train};
-  std::vector<std::string> scales;
+  std::vector<std::string> grids;
   for (Node& node : copy.nodes()) {
     if (node.op == "ConvBatchNormalization") {
       node.attributes.set("momentum", 1.0);
-      scales.push_back(node.inputs[kScaleInput]);
+      grids.insert(grids.end(), {node.inputs[kScaleInput], node.inputs[kScaleInput + 1]});
     } else {
       options.frozen.push_back(node.name);
     }
   }
-  if (scales.empty()) return;
+  if (grids.empty()) return;
   copy.touch();
   exec::prepare_parameters(copy, inputs[0].device());
   exec::Plan(copy, std::move(options)).run(inputs);
-  for (const auto& scale : scales) graph.writable(scale).copy_(copy.parameter(scale).value);
+  for (const auto& name : grids) graph.writable(name).copy_(copy.parameter(name).value);
 }
 
 class ReestimateBatchnorm final : public Pass {
@@ -172,7 +172,7 @@ public:
     });
     if (first.empty()) throw run_error("there is no training sample to look at");
     statistics.write(graph);
-    follow_scales(graph, first);
+    follow_grids(graph, first);
     const auto norms =
         std::ranges::count_if(graph.nodes(), [](const Node& node) { return mean_input(node).has_value(); });
     return {.nodes_changed = norms};

@@ -1,7 +1,7 @@
 // The native form: criterion, granularity, amount and dependency are chosen on their own.
+#include "core/part_setting.h"
 #include "core/text.h"
 #include "prune/composition.h"
-#include "prune/part_setting.h"
 
 #include <algorithm>
 

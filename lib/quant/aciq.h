@@ -20,6 +20,7 @@ protected:
   using Alphas = std::array<double, 7>;
 
 private:
+  bool integers_only() const final { return true; }
   Extremes choose(const ValueStatistics& seen, const ops::GridSpec& grid) const final;
   virtual double alpha(int bits, bool half) const = 0;
   virtual double spread(const ValueStatistics& seen) const = 0;

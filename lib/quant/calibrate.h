@@ -1,6 +1,8 @@
 #pragma once
 
+#include "quant/grids.h"
 #include "quant/quantizer.h"
+#include "quant/value_statistics.h"
 
 #include <map>
 #include <string>
@@ -8,18 +10,22 @@
 
 namespace compress::quant {
 
-/// The least and the greatest number in a value.
-struct Extremes {
-  double low = 0;
-  double high = 0;
-};
-using ValueRanges = std::map<std::string, Extremes, std::less<>>;
+/// What is to be known.
+using StatisticsWanted = std::map<std::string, StatisticsNeeds>;
 
-/// Minimum and maximum of the named values (also graph inputs and constants) over the first `samples` samples, in one
-/// streaming pass. Throws a run error when there is no sample, or when a value is not finite.
-ValueRanges observe_ranges(const Graph& graph,
-                           const std::vector<std::string>& names,
-                           const CalibrationBatches& calibration,
-                           int64_t samples);
+/// What the observers of the grids want to know of the grids' values.
+StatisticsWanted statistics_wanted(const std::vector<SharedGrid>& grids);
+
+/// Watches the named values (also graph inputs and constants) over the first `samples` samples, in one streaming pass
+/// that feeds all observers. Memory: O(values * bins). Throws a run error when there is no sample, or when a value is
+/// not finite.
+Statistics observe_statistics(const Graph& graph,
+                              const StatisticsWanted& wanted,
+                              const CalibrationBatches& calibration,
+                              int64_t samples);
+
+/// The range of each grid, under the names of all its values: from the least to the greatest end of the ranges that the
+/// rule's observer chooses for the single values.
+ValueRanges choose_ranges(const Statistics& statistics, const std::vector<SharedGrid>& grids);
 
 }  // namespace compress::quant

@@ -1,5 +1,8 @@
 #include "quant/histogram.h"
 
+#include "exec/vectorised.h"
+#include "ops/parallel.h"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -8,12 +11,9 @@ namespace compress::quant {
 
 namespace {
 
-/// Neighbouring numbers often fall in one bin, and a counter that was just written is read back slowly: each bin has a
-/// few counters in turn.
-constexpr int64_t kCounters = 4;
 constexpr size_t kBlock = 512;
-/// Counters of 32 bits cannot overflow within one piece.
-constexpr size_t kPiece = size_t{1} << 30;
+/// What one task counts; counters of 32 bits cannot overflow within it.
+constexpr size_t kPiece = size_t{1} << 17;
 
 int64_t bin_of(double x, int exponent) {
   return static_cast<int64_t>(std::floor(std::ldexp(x, -exponent)));
@@ -26,8 +26,9 @@ int exponent_for(double low, double high) {
   return exponent;
 }
 
-/// Index of the bin of each number of a block; returns how many are 0.
-int32_t find_bins(const float* numbers, size_t n, float inverse, int32_t first, int32_t* bins) {
+/// Index of the bin of each number of a block; returns whether one of them is 0.
+COMPRESS_VECTORISED
+bool find_bins(const float* numbers, size_t n, float inverse, int32_t first, int32_t* bins) {
   int32_t zeros = 0;
   for (size_t i = 0; i < n; ++i) {
     const float scaled = numbers[i] * inverse;
@@ -35,7 +36,18 @@ int32_t find_bins(const float* numbers, size_t n, float inverse, int32_t first, 
     bins[i] = towards_zero - (scaled < static_cast<float>(towards_zero) ? 1 : 0) - first;
     zeros += numbers[i] == 0 ? 1 : 0;
   }
-  return zeros;
+  return zeros > 0;
+}
+
+/// Copies the bins of numbers that are not 0; returns how many they are. Zeros are many and come in runs, and a counter
+/// that was just written is read back slowly.
+size_t without_zeros(const float* numbers, const int32_t* __restrict bins, size_t n, int32_t* __restrict kept) {
+  size_t count = 0;
+  for (size_t i = 0; i < n; ++i) {
+    kept[count] = bins[i];
+    count += numbers[i] != 0 ? 1 : 0;
+  }
+  return count;
 }
 
 }  // namespace
@@ -63,24 +75,49 @@ void Histogram::rebuild(int exponent, int64_t first, int64_t last) {
   counts_ = std::move(counts);
 }
 
-void Histogram::add(std::span<const float> numbers) {
-  while (numbers.size() > kPiece) {
-    add(numbers.first(kPiece));
-    numbers = numbers.subspan(kPiece);
+void Histogram::clip(double low, double high) {
+  const auto zero = -first_;
+  const auto move_to = [&](int64_t from, int64_t target, bool to_zero) {
+    auto& numbers = counts_[static_cast<size_t>(from)];
+    if (from == target && !to_zero) return;
+    (to_zero ? zeros_ : counts_[static_cast<size_t>(target)]) += numbers;
+    numbers = 0;
+  };
+  for (int64_t i = 0; i < bins(); ++i) {
+    if (i >= zero && edge(i) >= high) move_to(i, std::min(bin_of(high, exponent_) - first_, i), high == 0);
+    if (i < zero && edge(i + 1) <= low) move_to(i, std::max(bin_of(low, exponent_) - first_, i), low == 0);
   }
-  std::vector<uint32_t> counters(counts_.size() * kCounters);
-  std::array<int32_t, kBlock> bins{};
+}
+
+std::vector<uint32_t> Histogram::count_piece(std::span<const float> numbers) const {
+  std::vector<uint32_t> counts(counts_.size());
+  std::array<int32_t, kBlock> bins{}, kept{};
   const auto inverse = static_cast<float>(std::ldexp(1.0, -exponent_));
-  int64_t zeros = 0;
   for (size_t start = 0; start < numbers.size(); start += kBlock) {
     const size_t n = std::min(kBlock, numbers.size() - start);
-    zeros += find_bins(numbers.data() + start, n, inverse, static_cast<int32_t>(first_), bins.data());
-    for (size_t i = 0; i < n; ++i) ++counters[static_cast<size_t>(bins[i]) * kCounters + i % kCounters];
+    const auto* block = numbers.data() + start;
+    const bool zeros = find_bins(block, n, inverse, static_cast<int32_t>(first_), bins.data());
+    const size_t count = zeros ? without_zeros(block, bins.data(), n, kept.data()) : n;
+    const auto& counted = zeros ? kept : bins;
+    for (size_t i = 0; i < count; ++i) ++counts[static_cast<size_t>(counted[i])];
   }
-  for (size_t i = 0; i < counts_.size(); ++i)
-    for (int64_t j = 0; j < kCounters; ++j) counts_[i] += counters[i * kCounters + static_cast<size_t>(j)];
-  counts_[static_cast<size_t>(-first_)] -= zeros;
-  zeros_ += zeros;
+  return counts;
+}
+
+void Histogram::add(std::span<const float> numbers) {
+  const size_t pieces = (numbers.size() + kPiece - 1) / kPiece;
+  std::vector<std::vector<uint32_t>> counts(pieces);
+  ops::run_tasks(static_cast<int64_t>(pieces), [&](int64_t task) {
+    const auto start = static_cast<size_t>(task) * kPiece;
+    counts[static_cast<size_t>(task)] = count_piece(numbers.subspan(start, std::min(kPiece, numbers.size() - start)));
+  });
+  int64_t counted = 0;
+  for (const auto& piece : counts)
+    for (size_t i = 0; i < counts_.size(); ++i) {
+      counts_[i] += piece[i];
+      counted += piece[i];
+    }
+  zeros_ += static_cast<int64_t>(numbers.size()) - counted;
   total_ += static_cast<int64_t>(numbers.size());
 }
 

@@ -18,6 +18,9 @@ public:
   void cover(double low, double high);
   /// Counts numbers that lie in what is covered.
   void add(std::span<const float> numbers);
+  /// Moves what lies outside of [low, high] (which holds 0) into the outermost bins inside; what is cut to 0 counts as
+  /// zeros.
+  void clip(double low, double high);
 
   double width() const;
   /// Number of bins; 0 before `cover`.
@@ -33,6 +36,8 @@ public:
   int64_t total() const { return total_; }
 
 private:
+  /// How many numbers fall in each bin, zeros left out.
+  std::vector<uint32_t> count_piece(std::span<const float> numbers) const;
   void rebuild(int exponent, int64_t first, int64_t last);
 
   int exponent_ = 0;   ///< width = 2^exponent

@@ -1,5 +1,8 @@
 #include "quant/observer.h"
 
+#include "core/error.h"
+#include "ops/grid_format.h"
+
 #include <algorithm>
 
 namespace compress::quant {
@@ -19,8 +22,15 @@ const Registry<Observer>& observers() {
 }
 
 Extremes Observer::range(const ValueStatistics& seen, const ops::GridSpec& grid) const {
+  check_format(grid);
   seen.require_seen();
   return fitted(choose(seen, grid), grid);
+}
+
+void Observer::check_format(const ops::GridSpec& grid) const {
+  if (grid.is_integer() || !integers_only()) return;
+  throw request_error("this observer chooses ranges of integers, but the format is '{}'", ops::word_of(grid.format))
+      .hint("others choose for all formats: min_max, percentile, mse, lp_norm, n_std, ...");
 }
 
 Extremes fitted(const Extremes& range, const ops::GridSpec& grid) {

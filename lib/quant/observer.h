@@ -24,8 +24,12 @@ public:
   /// symmetric grids: the furthest of them), with two exceptions: the formulas of ACIQ may, and `sqnr` snaps its ends
   /// to the grid, by at most half a step. Throws a run error that names the value when nothing was observed.
   Extremes range(const ValueStatistics& seen, const ops::GridSpec& grid) const;
+  /// Throws a request error when it cannot choose for grids of this format.
+  void check_format(const ops::GridSpec& grid) const;
 
 private:
+  /// Its formula or its search holds for evenly spaced numbers: integers.
+  virtual bool integers_only() const { return false; }
   virtual Extremes choose(const ValueStatistics& seen, const ops::GridSpec& grid) const = 0;
 };
 const Registry<Observer>& observers();

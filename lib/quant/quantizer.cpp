@@ -4,12 +4,16 @@ namespace compress::quant {
 
 #define ENTRY(name) extern const Entry<Quantizer> name;
 #include "quant/quantizers.def"
+// then those that train
+#include "quant/training/training_quantizers.def"
 #undef ENTRY
 
 const Registry<Quantizer>& quantizers() {
 #define ENTRY(name) &name,
   static constexpr const Entry<Quantizer>* kEntries[] = {
 #include "quant/quantizers.def"
+// then those that train
+#include "quant/training/training_quantizers.def"
   };
 #undef ENTRY
   static constexpr Registry<Quantizer> kRegistry("quantizer", kEntries);

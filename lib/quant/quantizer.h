@@ -46,6 +46,8 @@ public:
   virtual bool post_training() const = 0;
   /// How many training samples calibration wants.
   virtual int64_t calibration_samples() const { return 0; }
+  /// In place of a number: the share of the training samples. 0: calibration_samples() says it.
+  virtual double calibration_fraction() const { return 0; }
   virtual Changes prepare(Graph& graph, const Calibration& calibration) = 0;
   /// After training: what it was to reach and did not, as a sentence; that fails the run. "" when all is well.
   virtual std::string unmet() const { return {}; }
@@ -55,9 +57,5 @@ const Registry<Quantizer>& quantizers();
 /// Makes the graph what a runtime gets: ConvBatchNormalization folded, ranges frozen, biases on the accumulator's grid
 /// (scale = input scale x weight scale). Simulation of the result = export.
 Changes finish(Graph& graph);
-
-/// Rewrites each FakeQuantize to QuantizeLinear + DequantizeLinear, weights and biases to integers with
-/// DequantizeLinear (ONNX "QDQ").
-Graph lower_to_qdq(const Graph& graph);
 
 }  // namespace compress::quant

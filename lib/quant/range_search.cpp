@@ -1,5 +1,10 @@
 #include "quant/range_search.h"
 
+#include "ops/floating_grid.h"
+#include "ops/gfpq.h"
+
+#include <ATen/ops/scalar_tensor.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -16,6 +21,12 @@ double round_even(double x) {
 double symmetric_steps(const ops::GridSpec& spec) {
   if (!spec.is_signed) return static_cast<double>(spec.high());
   return static_cast<double>(spec.high() - spec.low()) / 2;
+}
+
+double power_of_two_above(double x) {
+  int exponent = 0;
+  const double mantissa = std::frexp(x, &exponent);  // [0.5, 1)
+  return std::ldexp(1.0, mantissa == 0.5 ? exponent - 1 : exponent);
 }
 
 double power(double x, double p) {
@@ -65,15 +76,37 @@ bool improve_end(double Extremes::*end,
 
 }  // namespace
 
-PlainGrid::PlainGrid(const Extremes& range, const ops::GridSpec& spec)
-    : first(static_cast<double>(spec.low())), last(static_cast<double>(spec.high())) {
+PlainGrid::PlainGrid(const Extremes& range, const ops::GridSpec& spec) : spec_(spec) {
   const double low = std::min(range.low, 0.0), high = std::max(range.high, 0.0);
+  if (!even()) {
+    const auto number = [](double x) { return at::scalar_tensor(x, at::kDouble); };
+    scale = ops::make_grid(number(low), number(high), spec).scale.item<double>();
+    return;
+  }
+  first = static_cast<double>(spec.low()), last = static_cast<double>(spec.high());
   if (spec.symmetric)
     scale = (spec.is_signed ? std::max(-low, high) : high) / symmetric_steps(spec);
   else
     scale = (high - low) / (last - first);
   if (scale == 0) scale = 1;
+  if (spec.scale_rule == ops::ScaleRule::power_of_two) scale = power_of_two_above(scale);
   if (!spec.symmetric) zero_point = std::clamp(round_even(first - low / scale), first, last);
+}
+
+double PlainGrid::nearest_of_format(double x) const {
+  if (spec_.format == ops::GridFormat::gfpq) {
+    const auto [steps, highest, sign_bit] = ops::gfpq_format(spec_.bits);
+    const double mark = std::round(steps * std::log2(scale)), magnitude = std::abs(x);
+    if (magnitude < scale / 2) return 0;
+    const double level =
+        std::clamp<double>(std::floor(steps * std::log2(magnitude) - mark + 0.5), x < 0 ? 1 : 0, highest);
+    return std::copysign(std::exp2((mark + level) / steps), x);
+  }
+  const auto& format = ops::float_format(spec_.format);
+  const double near = std::clamp(x / scale, -format.largest, format.largest);
+  const int exponent = near == 0 ? format.lowest_exponent : std::max(std::ilogb(near), format.lowest_exponent);
+  const double step = std::ldexp(1.0, exponent - format.mantissa_bits);
+  return round_even(near / step) * step * scale;
 }
 
 double PlainGrid::integer(double x) const {
@@ -90,7 +123,7 @@ WeightedPoints::WeightedPoints(const Histogram& histogram) : width(histogram.wid
 
 double norm_error(const WeightedPoints& points, const PlainGrid& grid, double p, double unit) {
   // Steps finer than the bins say nothing about single points; what is left is the mean over a step.
-  const bool fine = grid.scale < points.width;
+  const bool fine = grid.even() && grid.scale < points.width;
   const double inside = power(grid.scale / 2 / unit, p) / (p + 1), low = grid.low(), high = grid.high();
   double sum = 0;
   for (size_t i = 0; i < points.values.size(); ++i) {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "ops/quantization_grid.h"
-#include "quant/calibrate.h"
+#include "quant/extremes.h"
 #include "quant/histogram.h"
 
 #include <functional>
@@ -10,17 +10,23 @@
 /// Searching for the range of a grid by what it does to the numbers of a histogram.
 namespace compress::quant {
 
-/// A grid of one scale in plain numbers: real = scale * (q - zero_point), q of [first, last]; ops::make_grid's for a
-/// range.
+/// A grid of one scale in plain numbers: ops::make_grid's for a range. Integers: real = scale * (q - zero_point), q of
+/// [first, last].
 struct PlainGrid {
   double scale = 1, zero_point = 0, first = 0, last = 0;
 
   PlainGrid(const Extremes& range, const ops::GridSpec& spec);
+  bool even() const { return spec_.is_integer(); }  ///< steps of one size
   double low() const { return scale * (first - zero_point); }
   double high() const { return scale * (last - zero_point); }
   /// The integer that stands for x.
   double integer(double x) const;
-  double nearest(double x) const { return scale * (integer(x) - zero_point); }
+  double nearest(double x) const { return even() ? scale * (integer(x) - zero_point) : nearest_of_format(x); }
+
+private:
+  double nearest_of_format(double x) const;
+
+  ops::GridSpec spec_;
 };
 
 /// The numbers of a histogram as points with weights; empty bins and exact zeros left out.

@@ -1,5 +1,9 @@
 #include "quant/value_statistics.h"
 
+#include "core/error.h"
+#include "exec/vectorised.h"
+#include "ops/parallel.h"
+
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
@@ -19,29 +23,31 @@ at::Tensor rows(const at::Tensor& batch) {
   return value.contiguous().view({samples, numbers});
 }
 
-constexpr size_t kLanes = 8;
-
 /// Partial results side by side, which the compiler turns into vectors.
-struct Lanes {
-  std::array<float, kLanes> low, high;
-  std::array<double, kLanes> sum{}, squares{};
+constexpr size_t kLanes = 16;
 
-  explicit Lanes(float pivot) {
-    low.fill(pivot);
-    high.fill(pivot);
-  }
-  void see(const float* x, double pivot) {
-    for (size_t j = 0; j < kLanes; ++j) {
-      low[j] = x[j] < low[j] ? x[j] : low[j];
-      high[j] = x[j] > high[j] ? x[j] : high[j];
-    }
-    for (size_t j = 0; j < kLanes; ++j) {
-      const double distance = x[j] - pivot;
-      sum[j] += distance;
-      squares[j] += distance * distance;
-    }
-  }
+/// Tasks for several threads hold at least so many numbers.
+constexpr int64_t kGrain = 16384;
+
+struct Sums {
+  std::array<float, kLanes> low, high;
+  std::array<double, kLanes> sum{}, squares{};  ///< of the distances from a pivot
 };
+
+COMPRESS_VECTORISED
+void sum_up(const float* x, int64_t n, float pivot, Sums& sums) {
+  Sums lanes = sums;  // local, so that the compiler need not fear that x lies in it
+  for (int64_t i = 0; i < n; i += static_cast<int64_t>(kLanes))
+    for (size_t j = 0; j < kLanes; ++j) {
+      const float number = x[i + static_cast<int64_t>(j)];
+      lanes.low[j] = number < lanes.low[j] ? number : lanes.low[j];
+      lanes.high[j] = number > lanes.high[j] ? number : lanes.high[j];
+      const double distance = static_cast<double>(number) - static_cast<double>(pivot);
+      lanes.sum[j] += distance;
+      lanes.squares[j] += distance * distance;
+    }
+  sums = lanes;
+}
 
 template <class T>
 double total(const std::array<T, kLanes>& lanes) {
@@ -54,34 +60,61 @@ double total(const std::array<T, kLanes>& lanes) {
 
 StatisticsNeeds& StatisticsNeeds::operator|=(const StatisticsNeeds& other) {
   histogram = histogram || other.histogram;
+  deviation = deviation || other.deviation;
   decays.insert(other.decays.begin(), other.decays.end());
   return *this;
 }
 
 /// Of one sample. Distances from its first number keep a constant sample's deviation exactly 0.
 struct ValueStatistics::Sample {
-  double low, high, mean, squares;
+  double low = 0, high = 0, mean = 0, squares = 0;
 
+  Sample() = default;
   Sample(const float* x, int64_t n) {
-    const double pivot = x[0];
-    Lanes lanes(x[0]);
-    int64_t i = 0;
-    for (; i + static_cast<int64_t>(kLanes) <= n; i += kLanes) lanes.see(x + i, pivot);
+    Sums lanes;
+    lanes.low.fill(x[0]);
+    lanes.high.fill(x[0]);
+    const int64_t whole = n - n % static_cast<int64_t>(kLanes);
+    sum_up(x, whole, x[0], lanes);
     std::array<float, kLanes> rest;
     rest.fill(x[0]);
-    std::copy(x + i, x + n, rest.begin());
-    lanes.see(rest.data(), pivot);
+    std::copy(x + whole, x + n, rest.begin());
+    sum_up(rest.data(), std::ssize(rest), x[0], lanes);
     low = *std::ranges::min_element(lanes.low), high = *std::ranges::max_element(lanes.high);
     const double sum = total(lanes.sum), count = static_cast<double>(n);
-    mean = pivot + sum / count;
+    mean = x[0] + sum / count;
     squares = std::max(total(lanes.squares) - sum * sum / count, 0.0);
     if (!std::isfinite(sum)) squares = sum;  // NaN and infinities show here
   }
 };
 
 ValueStatistics::ValueStatistics(std::string name, StatisticsNeeds needs)
-    : name_(std::move(name)), wants_histogram_(needs.histogram) {
+    : name_(std::move(name)), wants_histogram_(needs.histogram || needs.deviation) {
   for (const double decay : needs.decays) averages_.try_emplace(decay);
+}
+
+ValueStatistics::ValueStatistics(std::string name, const StatisticsRecord& record)
+    : name_(std::move(name)), file_(record), deviation_(record.mean_absolute_deviation), shape_(record.shape),
+      samples_(1), numbers_(static_cast<double>(record.numbers)), extremes_(record.extremes), sums_(record.averaged),
+      mean_(record.mean) {}
+
+StatisticsRecord ValueStatistics::record() const {
+  require_seen();
+  StatisticsRecord record{.extremes = extremes_,
+                          .averaged = averaged_extremes(),
+                          .mean = mean_,
+                          .shape = shape_,
+                          .numbers = static_cast<int64_t>(numbers_)};
+  record.standard_deviation = file_ ? file_->standard_deviation : standard_deviation();
+  record.mean_absolute_deviation = deviation_;
+  if (!deviation_ && wants_histogram_) record.mean_absolute_deviation = mean_absolute_deviation();
+  return record;
+}
+
+void ValueStatistics::refuse_from_file(std::string_view what) const {
+  if (!file_) return;
+  throw request_error("the statistics of value '{}' are from a file, which does not tell {}", name_, what)
+      .hint("choose another observer, or leave the statistics file out, so that calibration runs");
 }
 
 void ValueStatistics::watch(const at::Tensor& batch) {
@@ -92,10 +125,15 @@ void ValueStatistics::watch(const at::Tensor& batch) {
         .hint("check the shapes of the calibration data and of the model's inputs");
   const auto values = rows(batch);
   const int64_t n = values.size(1);
-  std::vector<Sample> batch_samples;
+  const int64_t in_task = std::max<int64_t>(1, kGrain / n), tasks = (values.size(0) + in_task - 1) / in_task;
+  std::vector<Sample> batch_samples(static_cast<size_t>(values.size(0)));
+  ops::run_tasks(tasks, [&, first = values.const_data_ptr<float>()](int64_t task) {
+    for (int64_t i = task * in_task; i < std::min((task + 1) * in_task, values.size(0)); ++i)
+      batch_samples[static_cast<size_t>(i)] = Sample(first + i * n, n);
+  });
   Extremes reach;
   for (int64_t i = 0; i < values.size(0); ++i) {
-    const auto& sample = batch_samples.emplace_back(values.const_data_ptr<float>() + i * n, n);
+    const auto& sample = batch_samples[static_cast<size_t>(i)];
     if (!std::isfinite(sample.squares))
       throw run_error("value '{}' is not finite during calibration: sample {} holds NaN or infinity", name_,
                       samples_ + i)
@@ -104,6 +142,7 @@ void ValueStatistics::watch(const at::Tensor& batch) {
                    : Extremes{std::min(reach.low, sample.low), std::max(reach.high, sample.high)};
   }
   for (const auto& sample : batch_samples) include(sample, n);
+  if (shape_.empty()) shape_ = batch.sizes().vec();
   ++batches_;
   for (auto& [decay, average] : averages_) {
     average.low = decay * average.low + (1 - decay) * reach.low;
@@ -145,6 +184,7 @@ Extremes ValueStatistics::averaged_extremes() const {
 
 Extremes ValueStatistics::moving_average(double decay) const {
   require_seen();
+  refuse_from_file("moving averages");
   const auto& average = averages_.at(decay);
   const double weight = 1 - std::pow(decay, static_cast<double>(batches_));
   return {std::clamp(average.low / weight, extremes_.low, extremes_.high),
@@ -158,10 +198,15 @@ double ValueStatistics::mean() const {
 
 double ValueStatistics::standard_deviation() const {
   require_seen();
+  if (file_ && !file_->standard_deviation) refuse_from_file("the standard deviation 'std'");
+  if (file_) return *file_->standard_deviation;
   return numbers_ > 1 ? std::sqrt(squares_ / (numbers_ - 1)) : 0;
 }
 
 double ValueStatistics::mean_absolute_deviation() const {
+  require_seen();
+  if (deviation_) return *deviation_;
+  refuse_from_file("the mean absolute deviation 'b'");
   if (standard_deviation() == 0) return 0;
   double sum = std::abs(mean_) * static_cast<double>(histogram().zeros());
   for (int64_t i = 0; i < histogram_.bins(); ++i)
@@ -171,7 +216,22 @@ double ValueStatistics::mean_absolute_deviation() const {
 
 const Histogram& ValueStatistics::histogram() const {
   require_seen();
+  refuse_from_file("a histogram");
   return histogram_;
+}
+
+void ValueStatistics::clip(const Extremes& bounds) {
+  require_seen();
+  if (wants_histogram_) {
+    deviation_ = mean_absolute_deviation();
+    histogram_.clip(bounds.low, bounds.high);
+  }
+  const auto cut = [&](const Extremes& range, double weight) -> Extremes {
+    return {std::clamp(range.low, weight * bounds.low, weight * bounds.high),
+            std::clamp(range.high, weight * bounds.low, weight * bounds.high)};
+  };
+  extremes_ = cut(extremes_, 1);
+  sums_ = cut(sums_, static_cast<double>(samples_));
 }
 
 }  // namespace compress::quant

@@ -1,11 +1,13 @@
 #pragma once
 
-#include "quant/calibrate.h"
+#include "graph/graph.h"
+#include "quant/extremes.h"
 #include "quant/histogram.h"
 
 #include <ATen/core/Tensor.h>
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -14,9 +16,19 @@ namespace compress::quant {
 /// What observers want to be known of a value beyond extremes, averages and moments.
 struct StatisticsNeeds {
   bool histogram = false;
+  bool deviation = false;        ///< the mean absolute deviation
   std::set<double> decays = {};  ///< of moving averages of the extremes
 
   StatisticsNeeds& operator|=(const StatisticsNeeds& other);
+};
+
+/// What a statistics file keeps of a value (Distiller's fields; statistics_file.h).
+struct StatisticsRecord {
+  Extremes extremes, averaged;
+  double mean = 0;
+  std::optional<double> standard_deviation, mean_absolute_deviation;
+  Shape shape;          ///< of a batch; empty: unknown
+  int64_t numbers = 0;  ///< of all batches; 0: unknown
 };
 
 /// Watches one value batch by batch; any number of observers answer from it afterwards, so that one pass feeds them
@@ -27,6 +39,10 @@ struct StatisticsNeeds {
 class ValueStatistics {
 public:
   ValueStatistics(std::string name, StatisticsNeeds needs);
+  /// What was watched earlier, from a file: it cannot tell everything, and what it cannot throws a request error that
+  /// names the value.
+  ValueStatistics(std::string name, const StatisticsRecord& record);
+  StatisticsRecord record() const;
 
   /// A batch [samples, ...] of floating-point numbers or integers. Throws a run error, which names the value, when the
   /// batch holds nothing, or a number that is not finite.
@@ -48,12 +64,20 @@ public:
   double mean_absolute_deviation() const;
   const Histogram& histogram() const;
 
+  /// As if every number had been cut to [low, high], which holds 0, before it was watched; mean and deviations stay
+  /// those of the numbers themselves, as Distiller's net-aware ranges leave them.
+  void clip(const Extremes& bounds);
+
 private:
   struct Sample;
   void include(const Sample& sample, int64_t numbers);
+  void refuse_from_file(std::string_view what) const;
 
   std::string name_;
-  bool wants_histogram_;
+  bool wants_histogram_ = false;
+  std::optional<StatisticsRecord> file_ = {};
+  std::optional<double> deviation_ = {};  ///< as it was before clip()
+  Shape shape_ = {};
   int64_t samples_ = 0, batches_ = 0;
   double numbers_ = 0;
   Extremes extremes_, sums_;
@@ -61,5 +85,8 @@ private:
   std::map<double, Extremes> averages_;
   Histogram histogram_;
 };
+
+/// What is known of values, by name.
+using Statistics = std::map<std::string, ValueStatistics>;
 
 }  // namespace compress::quant

@@ -51,7 +51,8 @@ int64_t effective_macs(const analysis::Cost& cost) {
   return std::llround(cost.effective_macs);
 }
 
-SummaryForms make_compute(const Graph& graph, std::optional<int>) {
+SummaryForms make_compute(const SummaryRequest& request) {
+  const auto& graph = request.graph;
   const auto cost = analysis::cost(graph);
   const auto zeros = zero_effects(graph, cost);
   auto text = fmt::format("Total MACs: {}\n", with_commas(cost.macs));

@@ -46,9 +46,9 @@ Sheet drawn_nodes(const Drawing& drawing) {
   return sheet;
 }
 
-SummaryForms make_drawing(const Graph& graph, std::optional<int> depth) {
-  const Drawing drawing(graph);
-  const auto dot = dot_text(drawing, depth.value_or(kDepth));
+SummaryForms make_drawing(const SummaryRequest& request) {
+  const Drawing drawing(request.graph);
+  const auto dot = dot_text(drawing, request.depth.value_or(kDepth));
   return {.text = dot, .json = drawing_json(drawing), .dot = dot, .sheet = drawn_nodes(drawing)};
 }
 

@@ -69,7 +69,8 @@ std::string group_text(size_t number, const ChannelGroup& group, Members members
          wrapped(members.weights, "       ");
 }
 
-SummaryForms make_groups(const Graph& graph, std::optional<int>) {
+SummaryForms make_groups(const SummaryRequest& request) {
+  const auto& graph = request.graph;
   const CoupledChannels channels(graph, analysis::Heads::whole);
   Sheet sheet({{"Name"},
                {"Group"},

@@ -7,7 +7,8 @@ namespace compress::report {
 
 namespace {
 
-SummaryForms make_masks(const Graph& graph, std::optional<int>) {
+SummaryForms make_masks(const SummaryRequest& request) {
+  const auto& graph = request.graph;
   Sheet sheet({{"Name"},
                {.name = "Fine (%)", .compared = Compared::by_people},
                {.name = "Shape", .compared = Compared::by_people},

@@ -68,7 +68,8 @@ Sheet connections(const Graph& graph, const ops::Infos& infos) {
   return sheet;
 }
 
-SummaryForms make_model(const Graph& graph, std::optional<int>) {
+SummaryForms make_model(const SummaryRequest& request) {
+  const auto& graph = request.graph;
   const auto infos = ops::infer(graph, 1);
   json inputs = json::array(), outputs = json::array(), nodes = json::array(), parameters = json::array();
   for (const auto& input : graph.inputs) inputs.push_back(value_json(input.name, infos));

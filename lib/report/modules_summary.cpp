@@ -109,8 +109,8 @@ private:
   nlohmann::json json_ = nlohmann::json::array();
 };
 
-SummaryForms make_modules(const Graph& graph, std::optional<int> depth) {
-  return ModuleSheets(graph, depth.value_or(std::numeric_limits<int>::max())).forms();
+SummaryForms make_modules(const SummaryRequest& request) {
+  return ModuleSheets(request.graph, request.depth.value_or(std::numeric_limits<int>::max())).forms();
 }
 
 }  // namespace

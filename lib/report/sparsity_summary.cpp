@@ -10,7 +10,8 @@ namespace compress::report {
 
 namespace {
 
-SummaryForms make_sparsity(const Graph& graph, std::optional<int>) {
+SummaryForms make_sparsity(const SummaryRequest& request) {
+  const auto& graph = request.graph;
   const auto rows = analysis::sparsity(graph);
   Sheet sheet({{"Name"},
                {.name = "Shape", .compared = Compared::by_people},

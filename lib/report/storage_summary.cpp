@@ -6,7 +6,8 @@ namespace compress::report {
 
 namespace {
 
-SummaryForms make_storage(const Graph& graph, std::optional<int>) {
+SummaryForms make_storage(const SummaryRequest& request) {
+  const auto& graph = request.graph;
   Sheet sheet({{"Name"},
                {.name = "Shape", .compared = Compared::by_people},
                {"Elements"},

@@ -61,6 +61,13 @@ std::string totals_text(const std::vector<Total>& totals) {
   return text;
 }
 
+void require_data(const Summary& summary, bool given) {
+  if (given && summary.data == SummaryData::unused)
+    throw request_error("the {} summary does not look at data", summary.name).hint("leave --data out");
+  if (!given && summary.data == SummaryData::required)
+    throw request_error("the {} summary needs samples", summary.name).hint("add --data, as in --data cifar10:DIR");
+}
+
 void require_form(const Summary& summary, const std::filesystem::path& file) {
   require_ending("the " + std::string(summary.name) + " summary", summary.files, file);
   if (is_picture(ending_of(file))) require_graphviz(file);

@@ -12,6 +12,10 @@
 #include <string_view>
 #include <vector>
 
+namespace compress::train {
+class KeptSamples;
+}
+
 /// What a model is made of, in the forms of `compress summary`.
 namespace compress::report {
 
@@ -37,14 +41,23 @@ SummaryForms table_forms(Sheet sheet, std::vector<Total> totals, const std::stri
 /// "Total MACs: 2,293,000\n" and so on.
 std::string totals_text(const std::vector<Total>& totals);
 
+/// What a summary is made from.
+struct SummaryRequest {
+  const Graph& graph;
+  std::optional<int> depth = {};                ///< nothing is the summary's own choice
+  const train::KeptSamples* samples = nullptr;  ///< null: no data was given
+};
+
+enum class SummaryData { unused, optional, required };
+
 /// One value of `--what`: one file and one line in summaries.def.
 struct Summary {
   std::string_view name;
-  std::string_view doc;                 ///< one line
-  std::vector<std::string_view> files;  ///< endings of the files it can be written to, as ".csv"
-  bool has_depth = false;               ///< takes a number of levels of modules
-  /// `depth`: nothing is the summary's own choice.
-  SummaryForms (*make)(const Graph& graph, std::optional<int> depth);
+  std::string_view doc;                    ///< one line
+  std::vector<std::string_view> files;     ///< endings of the files it can be written to, as ".csv"
+  bool has_depth = false;                  ///< takes a number of levels of modules
+  SummaryData data = SummaryData::unused;  ///< whether it looks at samples
+  SummaryForms (*make)(const SummaryRequest& request) = nullptr;
 };
 std::span<const Summary* const> summaries();
 
@@ -61,6 +74,9 @@ SummaryForms compare_summaries(const std::string& before_name,
 
 /// Throws a request error when a comparison has no form for the file's ending: .txt, .csv or .json.
 void require_comparison_form(const std::filesystem::path& file);
+
+/// Throws a request error when the summary needs data that is not there, or is given some that it does not use.
+void require_data(const Summary& summary, bool given);
 
 /// Throws a request error when the summary has no form for the file's ending, or the program that draws it is missing.
 void require_form(const Summary& summary, const std::filesystem::path& file);

@@ -1,44 +1,85 @@
 #include "run/export.h"
 
+#include "core/file.h"
 #include "io/onnx.h"
 #include "passes/pass.h"
+#include "quant/encodings.h"
+#include "quant/export_formats.h"
+#include "quant/overflow_guard.h"
 #include "quant/quantizer.h"
 
 #include <algorithm>
 
 namespace compress::run {
+namespace {
+
+namespace fs = std::filesystem;
+
+void require_form(const quant::ExportFormat& format, bool quantized, bool encodings) {
+  if (quantized && format.lower == nullptr)
+    throw request_error("the format '{}' is floating point, but the model is quantised", format.name)
+        .hint("use the format 'onnx-qdq', or 'onnx-float' with encodings");
+  if (!quantized && format.lower != nullptr)
+    throw request_error("the format '{}' needs a quantised model, and this one has no quantisers", format.name)
+        .hint("use the format 'onnx', or quantise first");
+  if (!quantized && encodings)
+    throw request_error("encodings describe quantisers, and this model has none").hint("quantise first");
+}
+
+/// For the opset asked for. Without one the usual form decides which opset there has to be, and what that opset can say
+/// better is said so.
+Graph lowered(const Graph& finished, const quant::ExportFormat& format, std::optional<int> opset) {
+  auto graph = format.lower(finished, opset.value_or(io::kUsualOpset));
+  if (const auto needed = io::usual_opset(graph); !opset && needed > io::kUsualOpset)
+    graph = format.lower(finished, needed);
+  return graph;
+}
+
+/// All texts are made before the first file is written.
+std::vector<std::pair<fs::path, std::string>> encodings_of(const std::vector<std::string>& names,
+                                                           const Graph& finished,
+                                                           const Graph& deployed,
+                                                           const fs::path& path) {
+  std::vector<std::pair<fs::path, std::string>> files;
+  if (names.empty()) return files;
+  const auto model = quant::encoded_model(finished, deployed);
+  for (const auto& name : names) {
+    const auto writer = quant::encodings_writers().make(name);
+    files.emplace_back(path.parent_path() / (path.stem().string() + writer->suffix()), writer->text(model));
+  }
+  return files;
+}
+
+}  // namespace
 
 bool is_quantized(const Graph& graph) {
   return std::ranges::any_of(
       graph.nodes(), [](const Node& node) { return node.op == "FakeQuantize" || node.op == "ConvBatchNormalization"; });
 }
 
-ExportedFile export_model(const Graph& graph, const schedule::ExportConfig& config, const std::filesystem::path& path) {
+ExportedFile export_model(const Graph& graph, const schedule::ExportConfig& config, const fs::path& path) {
   io::ExportOptions options{.external_data = config.external_data};
   if (config.opset) options.opset = static_cast<int>(*config.opset);
+  const auto& format = quant::export_format(config.format);
+  require_form(format, is_quantized(graph), !config.encodings.empty());
   auto deployed = graph.clone();
   passes::run(*passes::passes().make("remove_identity"), "remove_identity", deployed);
-  if (config.format == "onnx") {
-    if (is_quantized(graph))
-      throw request_error("the format 'onnx' is floating point, but the model is quantised")
-          .hint("use the format 'onnx-qdq'");
-  } else if (config.format == "onnx-qdq") {
-    if (!is_quantized(graph))
-      throw request_error("the format 'onnx-qdq' needs a quantised model, and this one has no quantisers")
-          .hint("use the format 'onnx', or quantise first");
+  std::vector<std::pair<fs::path, std::string>> beside;
+  if (format.lower != nullptr) {
     quant::finish(deployed);
-    deployed = quant::lower_to_qdq(deployed);
-  } else {
-    const std::vector<std::string> formats{"onnx", "onnx-qdq"};
-    throw request_error("unknown export format '{}'", config.format)
-        .hint(did_you_mean(config.format, formats))
-        .hint("onnx or onnx-qdq");
+    if (format.integers) quant::guard_overflow_aloud(deployed, config.overflow_guard);
+    const auto finished = std::move(deployed);
+    deployed = lowered(finished, format, options.opset);
+    beside = encodings_of(config.encodings, finished, deployed, path);
   }
   io::export_onnx(deployed, path, options);
+  for (const auto& [file, text] : beside) write_file(file, text);
   const auto data = io::external_data_of(path);
-  const auto beside = config.external_data && std::filesystem::exists(data) ? std::filesystem::file_size(data) : 0;
-  return {.bytes = static_cast<int64_t>(std::filesystem::file_size(path) + beside),
-          .opset = options.opset.value_or(io::usual_opset(deployed))};
+  const auto tensors = config.external_data && fs::exists(data) ? fs::file_size(data) : 0;
+  ExportedFile written{.bytes = static_cast<int64_t>(fs::file_size(path) + tensors),
+                       .opset = options.opset.value_or(io::usual_opset(deployed))};
+  for (const auto& [file, text] : beside) written.encodings.push_back(file);
+  return written;
 }
 
 }  // namespace compress::run

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <vector>
 
 namespace compress::run {
 
@@ -15,10 +16,12 @@ bool is_quantized(const Graph& graph);
 struct ExportedFile {
   int64_t bytes = 0;  ///< with the tensors beside it
   int opset = 0;
+  std::vector<std::filesystem::path> encodings = {};  ///< beside the model, one for each of ExportConfig::encodings
 };
 
-/// Writes a model file and says what it is. "onnx" is floating point and refuses a quantised graph;
-/// "onnx-qdq" is integers and refuses one that is not quantised.
+/// Writes a model file and says what it is. "onnx" is floating point and refuses a quantised graph; the other formats
+/// (quant/export_formats.h) refuse one that is not quantised. An operator or type that the opset has not is found
+/// before anything is written.
 ExportedFile export_model(const Graph& graph, const schedule::ExportConfig& config, const std::filesystem::path& path);
 
 }  // namespace compress::run

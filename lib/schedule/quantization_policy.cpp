@@ -1,8 +1,13 @@
+#include "core/log.h"
 #include "quant/quantizer.h"
 #include "schedule/policies.h"
 #include "train/samples.h"
 
 #include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
 
 namespace compress::schedule {
 
@@ -24,6 +29,7 @@ public:
     quantizer_->bind(graph, problems);
   }
   std::vector<std::string> observed(const train::State& state) const override { return quantizer_->observed(state); }
+  void on_training_begin(train::State& state) override { quantizer_->on_training_begin(state); }
   void on_epoch_begin(train::State& state) override {
     if (state.epoch == window.first_epoch()) prepare(state);
     quantizer_->on_epoch_begin(state);
@@ -41,17 +47,22 @@ public:
   void load(const train::Memory& memory) override { quantizer_->load(memory); }
 
 private:
+  int64_t samples(const data::Dataset& training) const {
+    const double share = quantizer_->calibration_fraction();
+    if (share == 0) return quantizer_->calibration_samples();
+    return std::max<int64_t>(1, std::llround(share * static_cast<double>(training.size())));
+  }
+
   void prepare(train::State& state) {
     const at::NoGradGuard no_grad;
     const quant::Calibration calibration{.batches =
                                              [&](const auto& consume) {
-                                               train::for_training_samples(
-                                                   state.graph, state.data,
-                                                   {.samples = quantizer_->calibration_samples(),
-                                                    .batch_size = kCalibrationBatch,
-                                                    .seed = state.seed,
-                                                    .device = state.device},
-                                                   inputs_, consume);
+                                               train::for_training_samples(state.graph, state.data,
+                                                                           {.samples = samples(*state.data.calibration),
+                                                                            .batch_size = kCalibrationBatch,
+                                                                            .seed = state.seed,
+                                                                            .device = state.device},
+                                                                           inputs_, consume);
                                              },
                                          .samples = state.data.calibration,
                                          .task = &state.task,
@@ -59,8 +70,11 @@ private:
                                          .seed = state.seed,
                                          .device = state.device,
                                          .directory = state.directory};
+    const auto start = std::chrono::steady_clock::now();
     state.apply(within(fmt::format("quantising with '{}'", instance),
                        [&] { return quantizer_->prepare(state.graph, calibration); }));
+    log::info("[{}] prepared by {} in {:.2f} s", instance, class_name,
+              std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   }
 
   std::unique_ptr<quant::Quantizer> quantizer_;

@@ -143,6 +143,11 @@ private:
         Settings declared;
         config.declare(declared);
         declared.read(entry, "section 'export'");
+        try {
+          config.check();
+        } catch (Error& error) {
+          throw with_place(std::move(error), entry);
+        }
         if (std::ranges::find(recipe_.exports, config.file, &ExportConfig::file) != recipe_.exports.end())
           throw request_error("two exports write '{}'", config.file).at(entry.place).hint("give each its own 'file'");
         recipe_.exports.push_back(std::move(config));

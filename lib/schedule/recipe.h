@@ -4,6 +4,7 @@
 #include "data/dataset.h"
 #include "distill/distiller.h"
 #include "early_exit/exit_config.h"
+#include "quant/overflow_guard.h"
 #include "schedule/component.h"
 #include "schedule/scheduler.h"
 #include "train/trainer.h"
@@ -32,11 +33,15 @@ struct ModelConfig {
 
 /// One entry of `export:`.
 struct ExportConfig {
-  std::string format = "onnx";  ///< onnx | onnx-qdq
+  std::string format = "onnx";  ///< a word of quant::export_formats()
   std::string file = "model.onnx";
   std::optional<int64_t> opset;  ///< none: 17, or the oldest one behind it that the network needs
   bool external_data = false;
+  quant::OverflowGuard overflow_guard = quant::OverflowGuard::automatic;
+  std::vector<std::string> encodings;  ///< words of quant::encodings_writers(): files with ranges beside the model
   void declare(Settings& settings);
+  /// Throws a request error for an unknown word or a contradiction.
+  void check() const;
 };
 
 /// The `checks:` section: thresholds that fail the run (exit 1).

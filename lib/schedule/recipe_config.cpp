@@ -1,4 +1,7 @@
+#include "core/text.h"
 #include "io/onnx.h"
+#include "quant/encodings.h"
+#include "quant/export_formats.h"
 #include "schedule/recipe.h"
 
 namespace compress::schedule {
@@ -18,13 +21,24 @@ std::string ModelConfig::spec() const {
 }
 
 void ExportConfig::declare(Settings& settings) {
-  settings.choice("format", format, {{"onnx", std::string("onnx")}, {"onnx-qdq", std::string("onnx-qdq")}},
-                  "onnx: as it is; onnx-qdq: integers with QuantizeLinear and DequantizeLinear");
+  std::vector<std::pair<std::string, std::string>> formats;
+  for (const auto& known : quant::export_formats()) formats.emplace_back(known.name, known.name);
+  settings.choice("format", format, formats, quant::export_format_help());
   settings.optional("file", file, "name of the file in the run directory");
   settings.optional("opset", opset, "version of ONNX's operator set; 17, or what the network needs, when absent",
                     in(13, io::kNewestOpset));
   settings.optional("external_data", external_data,
                     "tensors go to a file of their own (FILE.data), as they do anyway when they exceed 2 GB");
+  settings.choice("overflow_guard", overflow_guard, quant::overflow_guards(), quant::kOverflowGuardDoc);
+  settings.optional("encodings", encodings,
+                    "files with scales and ranges beside the model: " + join(quant::encodings_writers().names(), ", "));
+}
+
+void ExportConfig::check() const {
+  for (const auto& name : encodings) quant::encodings_writers().make(name);
+  if (!encodings.empty() && quant::export_format(format).lower == nullptr)
+    throw request_error("encodings go with a format for quantised models, not with '{}'", format)
+        .hint("use onnx-float or onnx-qdq");
 }
 
 void ChecksConfig::declare(Settings& settings) {

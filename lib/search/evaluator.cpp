@@ -1,11 +1,8 @@
 #include "search/evaluator.h"
 
-#include "core/interrupt.h"
 #include "core/random.h"
-#include "data/loader.h"
 #include "exec/plan.h"
 #include "train/outputs.h"
-#include "train/trainer.h"
 
 #include <ATen/core/grad_mode.h>
 
@@ -18,7 +15,6 @@ namespace compress::search {
 namespace {
 
 constexpr double kHeldOut = 0.1;
-constexpr int64_t kMostBytes = int64_t{1} << 30;      // of samples that stay in memory
 constexpr int64_t kPlanBytes = int64_t{256} << 20;    // of networks that run side by side ...
 constexpr int64_t kFewestPlans = 4, kMostPlans = 32;  // ... but at least and at most so many
 
@@ -26,16 +22,6 @@ std::vector<int64_t> first_sorted(std::vector<int64_t> order, int64_t begin, int
   std::vector<int64_t> part(order.begin() + begin, order.begin() + end);
   std::ranges::sort(part);
   return part;
-}
-
-int64_t bytes_of(const data::Dataset& dataset) {
-  int64_t bytes = 0;
-  for (const auto& field : dataset.fields()) {
-    int64_t one = static_cast<int64_t>(c10::elementSize(field.type));
-    for (const auto size : field.shape) one *= std::max<int64_t>(size, 1);
-    bytes += one * dataset.size();
-  }
-  return bytes;
 }
 
 /// The position of the first node that computes something else than in `base`.
@@ -111,47 +97,18 @@ SearchData search_data(const data::Splits& splits, int64_t samples, uint64_t see
   return data;
 }
 
-Evaluator::Evaluator(data::DatasetPtr dataset, const train::Task& task, Options options)
-    : dataset_(std::move(dataset)), task_(task), options_(std::move(options)),
-      in_memory_(bytes_of(*dataset_) <= kMostBytes) {}
-
-Evaluator::Prepared Evaluator::prepare(const Graph& graph, const data::Batch& batch) const {
-  throw_if_interrupted("the search");
-  task_.check_batch(batch);
-  return {train::to_device(batch, options_.device),
-          train::graph_inputs(graph, batch, options_.inputs, options_.device)};
-}
-
-void Evaluator::each_batch(const Graph& graph, const std::function<void(const Prepared&)>& body) const {
-  if (!kept_.empty()) {
-    for (const auto& prepared : kept_) {
-      throw_if_interrupted("the search");
-      body(prepared);
-    }
-    return;
-  }
-  data::Loader loader(dataset_, options_.batch_size, data::Order::sequential, {}, options_.prefetch);
-  std::vector<Prepared> read;
-  for (data::Batch batch; loader.next(batch);) {
-    auto prepared = prepare(graph, batch);
-    body(prepared);
-    if (in_memory_) read.push_back(std::move(prepared));
-  }
-  kept_ = std::move(read);
-}
-
 Score Evaluator::score_of(const train::Meter& meter) const {
   const auto metrics = train::result_of(meter);
-  return {.metric = train::metric(metrics, task_.main_metric()),
+  return {.metric = train::metric(metrics, samples_.task().main_metric()),
           .loss = train::metric(metrics, "loss"),
-          .higher_is_better = task_.higher_is_better()};
+          .higher_is_better = samples_.task().higher_is_better()};
 }
 
 Score Evaluator::score(const Graph& graph) const {
   const at::NoGradGuard no_grad;
   const exec::Plan plan(graph);
-  const auto meter = task_.meter();
-  each_batch(graph, [&](const Prepared& prepared) {
+  const auto meter = samples_.task().meter();
+  samples_.each(graph, [&](const train::KeptSamples::Prepared& prepared) {
     meter->add(train::named_outputs(graph, plan.run(prepared.inputs)), prepared.batch);
   });
   return score_of(*meter);
@@ -165,7 +122,7 @@ std::vector<Score> Evaluator::scores(const Graph& base,
   const auto at_once = static_cast<size_t>(plans_at_once(base));
   const exec::Plan common(base);
   std::vector<Score> scores(variations.size());
-  const double batches = std::ceil(static_cast<double>(dataset_->size()) / static_cast<double>(options_.batch_size));
+  const auto batches = static_cast<double>(samples_.batches());
   double runs = 0;
   for (size_t begin = 0; begin < ordered.size(); begin += at_once) {
     const size_t end = std::min(begin + at_once, ordered.size());
@@ -173,9 +130,9 @@ std::vector<Score> Evaluator::scores(const Graph& base,
     std::vector<std::unique_ptr<train::Meter>> meters;
     for (size_t i = begin; i < end; ++i) {
       plans.emplace_back(*variations[ordered[i].index]);
-      meters.push_back(task_.meter());
+      meters.push_back(samples_.task().meter());
     }
-    each_batch(base, [&](const Prepared& prepared) {
+    samples_.each(base, [&](const train::KeptSamples::Prepared& prepared) {
       auto live = common.run_until(ordered[begin].node, prepared.inputs);
       for (size_t i = begin; i < end; ++i) {
         if (i > begin && ordered[i].cut > ordered[i - 1].cut)

@@ -2,14 +2,11 @@
 
 #include "data/dataset.h"
 #include "graph/graph.h"
-#include "train/task.h"
+#include "train/kept_samples.h"
 
 #include <ATen/core/Tensor.h>
 
 #include <functional>
-#include <map>
-#include <optional>
-#include <string>
 #include <vector>
 
 namespace compress::search {
@@ -35,13 +32,9 @@ SearchData search_data(const data::Splits& splits, int64_t samples, uint64_t see
 /// Scores networks on the same samples, which are read once and kept in memory when they fit.
 class Evaluator {
 public:
-  struct Options {
-    int64_t batch_size = 128;
-    int64_t prefetch = 2;
-    at::Device device = at::kCPU;
-    std::map<std::string, std::string> inputs = {};  ///< graph input -> field
-  };
-  Evaluator(data::DatasetPtr dataset, const train::Task& task, Options options);
+  using Options = train::KeptSamples::Options;
+  Evaluator(data::DatasetPtr dataset, const train::Task& task, Options options)
+      : samples_(std::move(dataset), task, std::move(options)) {}
 
   Score score(const Graph& graph) const;
 
@@ -52,20 +45,9 @@ public:
                             const std::function<void(double)>& done = {}) const;
 
 private:
-  /// A batch and the network's inputs taken from it, on the device.
-  struct Prepared {
-    data::Batch batch;
-    std::vector<at::Tensor> inputs;
-  };
-  void each_batch(const Graph& graph, const std::function<void(const Prepared&)>& body) const;
-  Prepared prepare(const Graph& graph, const data::Batch& batch) const;
   Score score_of(const train::Meter& meter) const;
 
-  data::DatasetPtr dataset_;
-  const train::Task& task_;
-  Options options_;
-  bool in_memory_ = false;
-  mutable std::vector<Prepared> kept_;  ///< read with the first pass
+  train::KeptSamples samples_;
 };
 
 }  // namespace compress::search

@@ -1,6 +1,6 @@
 // Greedy filter pruning (NetAdapt, arXiv 1804.03230; CAR, arXiv 1811.07275; Distiller's --greedy).
 #include "core/log.h"
-#include "prune/part_setting.h"
+#include "core/part_setting.h"
 #include "search/greedy.h"
 #include "search/search.h"
 #include "train/nested_settings.h"
@@ -89,7 +89,7 @@ private:
   }
 
   GreedySettings settings_;
-  prune::PartSetting<prune::Criterion> criterion_{"criterion", prune::criteria(), Yaml::scalar("magnitude")};
+  PartSetting<prune::Criterion> criterion_{"criterion", prune::criteria(), Yaml::scalar("magnitude")};
 };
 
 }  // namespace

@@ -79,8 +79,22 @@ size_t NamedOptimizer::group_of(const std::string& name) const {
   const auto matches = [&](const ParameterGroup& group) {
     return std::ranges::any_of(group.parameters, [&](const auto& pattern) { return glob_match(pattern, name); });
   };
-  const auto found = std::ranges::find_if(groups_, matches);
-  return found == groups_.end() ? 0 : static_cast<size_t>(found - groups_.begin()) + 1;
+  if (const auto found = std::ranges::find_if(groups_, matches); found != groups_.end())
+    return static_cast<size_t>(found - groups_.begin()) + 1;
+  const auto found = std::ranges::find_if(added_, matches);
+  return found == added_.end() ? 0 : groups_.size() + static_cast<size_t>(found - added_.begin()) + 1;
+}
+
+bool NamedOptimizer::add_group(ParameterGroup group) {
+  const auto found = std::ranges::find(added_, group.parameters, &ParameterGroup::parameters);
+  if (found == added_.end()) {
+    added_.push_back(std::move(group));
+    return true;
+  }
+  const bool same =
+      found->lr == group.lr && found->weight_decay == group.weight_decay && found->momentum == group.momentum;
+  *found = std::move(group);
+  return !same;
 }
 
 void NamedOptimizer::check_groups(const Graph& graph) const {
@@ -102,7 +116,9 @@ void NamedOptimizer::bind(Graph& graph) {
   collect_state();
   graph.own_storage();
   std::vector<Group> groups{{.lr = lr_, .weight_decay = weight_decay_, .momentum = momentum_ ? *momentum_ : 0}};
-  for (const auto& group : groups_)
+  auto all = groups_;
+  all.insert(all.end(), added_.begin(), added_.end());
+  for (const auto& group : all)
     groups.push_back({.lr = group.lr.value_or(lr_),
                       .weight_decay = group.weight_decay.value_or(weight_decay_),
                       .momentum = group.momentum.value_or(momentum_ ? *momentum_ : 0)});

@@ -10,6 +10,7 @@ class NamedOptimizer : public Optimizer {
 public:
   void bind(Graph& graph) final;
   void freeze(std::vector<std::string> patterns) final { frozen_ = std::move(patterns); }
+  bool add_group(ParameterGroup group) final;
   void zero_grad() final;
   void set_lr_factor(double factor) final;
   void set_momentum(std::optional<double> momentum) final;
@@ -48,7 +49,8 @@ private:
   void collect_state();
   void hand_over(const std::string& name, const at::Tensor& parameter);
 
-  std::vector<ParameterGroup> groups_;
+  std::vector<ParameterGroup> groups_;  ///< of the recipe
+  std::vector<ParameterGroup> added_;   ///< by others
   double* momentum_ = nullptr;
   double factor_ = 1;
   std::vector<std::pair<std::string, at::Tensor>> bound_;

@@ -12,6 +12,13 @@
 
 namespace compress::train {
 
+/// Parameters whose name matches a pattern get other values. The first group that matches counts.
+struct ParameterGroup {
+  std::vector<std::string> parameters;  ///< names or patterns with '*'
+  std::optional<double> lr, weight_decay, momentum;
+  Place place;
+};
+
 /// An optimiser over a graph's trainable parameters, with its state keyed by parameter *name* (LibTorch keys by
 /// pointer), so that it follows renames, slices and exchanged tensors.
 class Optimizer {
@@ -26,6 +33,9 @@ public:
   /// Parameters whose name matches one of these patterns do not learn: they get neither gradients nor state. Takes
   /// effect with the next bind().
   virtual void freeze(std::vector<std::string> patterns) = 0;
+  /// A group behind those of the recipe, in place of an earlier one with the same patterns. True when it is not there
+  /// already; it takes effect with the next bind().
+  virtual bool add_group(ParameterGroup group) = 0;
   virtual void zero_grad() = 0;
   virtual void step() = 0;
   /// Factor on the declared learning rate (of every group); 1 at the start.
@@ -46,13 +56,5 @@ const Registry<Optimizer>& optimizers();
 /// Makes an optimiser from `training.optimizer`: {class: SGD, lr: 0.1, ...}; SGD with its defaults when the section is
 /// absent. Throws a request error.
 std::unique_ptr<Optimizer> make_optimizer(const Yaml& section);
-
-/// A parameter group of the recipe: parameters whose name matches a pattern get other values. The first group that
-/// matches counts.
-struct ParameterGroup {
-  std::vector<std::string> parameters;  ///< names or patterns with '*'
-  std::optional<double> lr, weight_decay, momentum;
-  Place place;
-};
 
 }  // namespace compress::train

@@ -18,6 +18,9 @@ struct SampleChoice {
   at::Device device = at::kCPU;
 };
 
+/// At most so many of the samples, drawn by the seed: those that for_training_samples() looks at.
+data::DatasetPtr training_samples(const data::DatasetPtr& all, int64_t samples, uint64_t seed);
+
 /// Calls `consume` with the graph's inputs, batch by batch, of at most so many training samples: without augmentation,
 /// drawn by the seed, never of the test or validation split. `inputs`: graph input -> field, as in match_inputs().
 void for_training_samples(const Graph& graph,

@@ -6,8 +6,8 @@ import unittest
 sys.path.insert(0, str(__import__('pathlib').Path(__file__).resolve().parents[1]))
 from support.binary import Case, compress  # noqa: E402
 
-COMMANDS = 'apply check eval explain export list run summary'.split()
-KINDS = 'models datasets operators passes pruners criteria granularities amounts regularizers quantizers distillers optimizers lr_schedulers tasks sections'.split()
+COMMANDS = 'apply check eval explain export list quantize run summary verify'.split()
+KINDS = 'models datasets operators passes pruners criteria granularities amounts regularizers quantizers observers runtimes distillers optimizers lr_schedulers tasks sections'.split()
 
 
 class CommandLine(Case):

@@ -1,9 +1,12 @@
-"""qdq_agrees.py QUANTIZE_ONNX [FILE.onnx ...]: QDQ files run by ONNX Runtime against the simulated network.
+"""qdq_agrees.py QUANTIZE_ONNX [MODEL ...] [--images FILE.npy] [--size N]: quantised files run by ONNX Runtime against the simulated network.
 
-QUANTIZE_ONNX is the program built from tests/support/quantize_onnx.cpp; without files two small networks are made. Node by node: each stretch
-from quantised inputs to the next quantised value gets the same inputs; 99.99 % of its integers must be equal and the others one step away. End to
-end: the outputs must be nearer to the simulation than to the floating-point network by 3 dB.
+QUANTIZE_ONNX is the program built from tests/support/quantize_onnx.cpp; without models (ONNX files or networks of the zoo) two small networks are
+made. Images are the .npy file's, [N,C,H,W] as the network wants them; without one N normal numbers each. Node by node: each stretch from quantised
+inputs to the next quantised value gets the same inputs; 99.99 % of its integers must be equal and the others one step away. End to end: the
+outputs must be nearer to the simulation than to the floating-point network by 3 dB. Graph optimisation is off. Integer operators (QLinearConv ...)
+must give the integers of onnx's ReferenceEvaluator, bit for bit.
 """
+import argparse
 import pathlib
 import subprocess
 import sys
@@ -13,16 +16,30 @@ import numpy
 import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from support.safetensors_file import read_safetensors, write_safetensors  # noqa: E402
 
+INTEGERS = 'onnx-qoperator'
+# quantiser, arguments, format, opset
 VARIANTS = [
-    ('PostTrainMinMaxQuantizer', '{}'),
-    ('PostTrainMinMaxQuantizer', '{bits_activations: 6, bits_weights: 4, per_channel_weights: false}'),
-    ('PostTrainMinMaxQuantizer', '{activations: symmetric, quantize_outputs: true}'),
-    ('QuantAwareTrainRangeLinearQuantizer', '{bits_activations: 8, bits_weights: 8, mode: ASYMMETRIC_UNSIGNED, per_channel_wts: true}'),
+    ('PostTrainMinMaxQuantizer', '{}', 'onnx-qdq', 17),
+    ('PostTrainMinMaxQuantizer', '{per_channel_weights: false}', 'onnx-qdq', 13),
+    ('PostTrainMinMaxQuantizer', '{bits_activations: 6, bits_weights: 4, per_channel_weights: false}', 'onnx-qdq', 17),
+    ('PostTrainMinMaxQuantizer', '{activations: symmetric, quantize_outputs: true}', 'onnx-qdq', 17),
+    ('PostTrainMinMaxQuantizer', '{bits_weights: 4}', 'onnx-qdq', 21),
+    ('PostTrainMinMaxQuantizer', '{bits_activations: 4, bits_weights: 4}', 'onnx-qdq', 21),
+    ('PostTrainMinMaxQuantizer', '{bits_activations: 16, bits_weights: 8}', 'onnx-qdq', 21),
+    ('PostTrainMinMaxQuantizer', '{bits_activations: 12, bits_weights: 12}', 'onnx-qdq', 23),
+    ('QuantAwareTrainRangeLinearQuantizer', '{bits_activations: 8, bits_weights: 8, mode: ASYMMETRIC_UNSIGNED, per_channel_wts: true}',
+     'onnx-qdq', 17),
+    ('PostTrainMinMaxQuantizer', '{}', INTEGERS, 17),
+    ('PostTrainMinMaxQuantizer', '{activations: symmetric, quantize_outputs: true}', INTEGERS, 17),
+    ('PostTrainMinMaxQuantizer', '{bits_activations: 6, bits_weights: 4, activations: asymmetric_signed}', INTEGERS, 17),
 ]
+# Integer operators whose results do not depend on how sums are rounded.
+EXACT = {'QLinearConv', 'QLinearMatMul', 'ConvInteger', 'MatMulInteger', 'DynamicQuantizeLinear'}
 
 
 class Network:
@@ -85,33 +102,70 @@ def run_onnxruntime(model, inputs):
     return session.run(None, inputs)
 
 
-def stretches(model):
-    """(model of the nodes that lead to one quantised value, its name, the names of its inputs)."""
-    graph = model.graph
-    producers = {name: node for node in graph.node for name in node.output}
-    constants = {tensor.name: tensor for tensor in graph.initializer}
-    types = {'QuantizeLinear': lambda node: constants[node.input[2]].data_type}
-    for target in (node for node in graph.node if node.op_type == 'QuantizeLinear'):
-        nodes, inputs, used, open_names = [], {}, {}, list(target.input)
-        seen = {target.output[0]}
+class Stretches:
+    """The parts of a QDQ model that lead from quantised values to one quantised value."""
+
+    def __init__(self, model):
+        self.model, graph = model, model.graph
+        self.producers = {name: node for node in graph.node for name in node.output}
+        self.constants = {tensor.name: tensor for tensor in graph.initializer}
+        self.readers = {name: node for node in graph.node for name in node.input}
+
+    def type_of(self, quantizer):
+        return self.constants[quantizer.input[2]].data_type
+
+    def is_small(self, quantizer):
+        """NumPy has no such integers: the real numbers behind them are compared."""
+        return self.type_of(quantizer) not in (TensorProto.INT8, TensorProto.UINT8, TensorProto.INT16, TensorProto.UINT16)
+
+    def source(self, node):
+        """The quantiser whose value the node dequantises."""
+        behind = self.producers.get(node.input[0]) if node.op_type == 'DequantizeLinear' else None
+        return behind if behind is not None and behind.op_type == 'QuantizeLinear' else None
+
+    def input_type(self, name):
+        """Where a stretch begins: None inside of it."""
+        if name not in self.producers:
+            return TensorProto.FLOAT
+        node = self.producers[name]
+        if node.op_type == 'QuantizeLinear' and not self.is_small(node):
+            return self.type_of(node)
+        return TensorProto.FLOAT if self.source(node) is not None and self.is_small(self.source(node)) else None
+
+    def part(self, target, small):
+        nodes, inputs, used, open_names, seen = [target], {}, {}, list(target.input), {target.output[0]}
+        if small:
+            quantizer = self.source(target)
+            nodes.append(quantizer)
+            open_names += quantizer.input
+            seen.add(quantizer.output[0])
         while open_names:
             name = open_names.pop()
             if not name or name in seen:
                 continue
             seen.add(name)
-            if name in constants:
-                used[name] = constants[name]
-            elif name not in producers:
-                inputs[name] = TensorProto.FLOAT
-            elif producers[name].op_type == 'QuantizeLinear':
-                inputs[name] = types['QuantizeLinear'](producers[name])
+            if name in self.constants:
+                used[name] = self.constants[name]
+            elif self.input_type(name) is not None:
+                inputs[name] = self.input_type(name)
             else:
-                nodes.append(producers[name])
-                open_names += producers[name].input
-        ordered = [node for node in graph.node if node in nodes or node == target]
-        part = helper.make_graph(ordered, 'stretch', [helper.make_tensor_value_info(name, kind, None) for name, kind in inputs.items()],
-                                 [helper.make_tensor_value_info(target.output[0], types['QuantizeLinear'](target), None)], list(used.values()))
-        yield helper.make_model(part, opset_imports=model.opset_import, ir_version=model.ir_version), target.output[0], list(inputs)
+                nodes.append(self.producers[name])
+                open_names += self.producers[name].input
+        kind = TensorProto.FLOAT if small else self.type_of(target)
+        part = helper.make_graph([node for node in self.model.graph.node if node in nodes], 'stretch',
+                                 [helper.make_tensor_value_info(name, kind, None) for name, kind in inputs.items()],
+                                 [helper.make_tensor_value_info(target.output[0], kind, None)], list(used.values()))
+        return helper.make_model(part, opset_imports=self.model.opset_import, ir_version=self.model.ir_version), list(inputs)
+
+    def __iter__(self):
+        """(model, name of its output, names of its inputs, step of the output's grid)."""
+        for node in self.model.graph.node:
+            quantizer = self.source(node)
+            small = quantizer is not None and self.is_small(quantizer)
+            if small or (node.op_type == 'QuantizeLinear' and not self.is_small(node)):
+                part, inputs = self.part(node, small)
+                scale = numpy_helper.to_array(self.constants[node.input[1]])
+                yield part, node.output[0], inputs, scale if small else 1
 
 
 def signal_to_noise(signal, other):
@@ -121,49 +175,94 @@ def signal_to_noise(signal, other):
 
 def check_nodes(what, model, values):
     equal = total = 0
-    for part, target, inputs in stretches(model):
+    for part, target, inputs, step in Stretches(model):
         (codes,) = run_onnxruntime(part, {name: values[name] for name in inputs})
-        steps = numpy.abs(codes.astype(int) - values[target].astype(int))
+        steps = numpy.rint(numpy.abs(codes.astype(float) - values[target].astype(float)) / step)
         if steps.max() > 1:
             sys.exit(f'{what}: {target} differs by {steps.max()} steps')
         equal, total = equal + (steps == 0).sum(), total + steps.size
-    if equal < 0.9999 * total:
+    wide = any(tensor.data_type in (TensorProto.INT16, TensorProto.UINT16) for tensor in model.graph.initializer)
+    if equal < (0.999 if wide else 0.9999) * total:  # a step of 16 bits is near the rounding of 32-bit sums
         sys.exit(f'{what}: only {equal} of {total} integers are equal')
     return equal, total
 
 
-def check(tool, path, quantizer, arguments, folder):
-    what = f'{path.stem} {quantizer} {arguments}'
-    model = onnx.load(path)
-    sizes = [dim.dim_value or 64 for dim in model.graph.input[0].type.tensor_type.shape.dim]
-    inputs = {model.graph.input[0].name: numpy.random.default_rng(3).normal(size=sizes).astype(numpy.float32)}
-    write_safetensors(folder / 'inputs.safetensors', inputs)
-    subprocess.run([tool, path, '--inputs', folder / 'inputs.safetensors', '--quantizer', quantizer, '--arguments', arguments,
-                    '--qdq', folder / 'qdq.onnx', '--values', folder / 'values.safetensors'], check=True)
+def check_integers(what, model, values):
+    """Each integer operator by itself, with the inputs that it had here."""
+    constants = {tensor.name: tensor for tensor in model.graph.initializer}
+    total = 0
+    for node in model.graph.node:
+        known = [*(name for name in node.input if name), node.output[0]]  # an output's name may have changed in the file
+        if node.op_type not in EXACT or not all(name in constants or name in values for name in known):
+            continue
+        inputs = {name: values[name][:2] for name in node.input if name and name not in constants}
+        graph = helper.make_graph([node], 'one', [helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(array.dtype), array.shape)
+                                                  for name, array in inputs.items()],
+                                  [onnx.ValueInfoProto(name=node.output[0])], [constants[name] for name in node.input if name in constants])
+        one = helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
+        result = ReferenceEvaluator(one).run(None, inputs)[0]
+        if not numpy.array_equal(result, values[node.output[0]][:2]):
+            sys.exit(f"{what}: {node.name} ({node.op_type}) differs from onnx's ReferenceEvaluator in "
+                     f'{(result != values[node.output[0]][:2]).sum()} of {result.size} integers')
+        total += result.size
+    return total
+
+
+def check(tool, network, images, variant, folder):
+    quantizer, arguments, form, opset = variant
+    what = f'{pathlib.Path(network).stem} {quantizer} {arguments} {form} {opset}'
+    write_safetensors(folder / 'inputs.safetensors', {'input': images})
+    subprocess.run([tool, network, '--inputs', folder / 'inputs.safetensors', '--quantizer', quantizer, '--arguments', arguments, '--format', form,
+                    '--opset', str(opset), '--output', folder / 'out.onnx', '--values', folder / 'values.safetensors'], check=True)
+    written = onnx.load(folder / 'out.onnx')
+    onnx.checker.check_model(written, full_check=True)
+    inputs = {written.graph.input[0].name: images}
     values = read_safetensors(folder / 'values.safetensors') | inputs
-    qdq = onnx.load(folder / 'qdq.onnx')
-    onnx.checker.check_model(qdq, full_check=True)
-    equal, total = check_nodes(what, qdq, values)
-    name = qdq.graph.output[0].name
-    (output,) = run_onnxruntime(qdq, inputs)
+    if form == INTEGERS:
+        found = f"{check_integers(what, written, values)} integers as onnx's ReferenceEvaluator"
+    else:
+        found = '{} of {} integers equal'.format(*check_nodes(what, written, values))
+    name = written.graph.output[0].name
+    output = numpy.concatenate([run_onnxruntime(written, {key: value[k:k + 64] for key, value in inputs.items()})[0]
+                                for k in range(0, len(images), 64)])
     to_simulation = signal_to_noise(output, values['simulated/' + name])
     to_float = signal_to_noise(output, values['float/' + name])
     if not to_simulation >= to_float + 3:
         sys.exit(f'{what}: {to_simulation:.1f} dB to the simulation, {to_float:.1f} dB to floating point')
-    print(f'{what}: {equal} of {total} integers equal, {to_simulation:.1f} dB to the simulation, {to_float:.1f} dB to floating point')
+    print(f'{what}: {found}, {to_simulation:.1f} dB to the simulation, {to_float:.1f} dB to floating point', flush=True)
+
+
+def images_for(options, network):
+    if options.images:
+        return numpy.load(options.images).astype(numpy.float32)
+    shape = [3, 32, 32]
+    if pathlib.Path(network).suffix == '.onnx':
+        shape = [dim.dim_value for dim in onnx.load(network).graph.input[0].type.tensor_type.shape.dim][1:]
+    elif options.resolution:
+        shape = [3, options.resolution, options.resolution]
+    return numpy.random.default_rng(3).normal(size=[options.size, *shape]).astype(numpy.float32)
 
 
 def main():
-    tool, files = sys.argv[1], [pathlib.Path(name) for name in sys.argv[2:]]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('tool')
+    parser.add_argument('models', nargs='*', help='ONNX files or networks of the zoo')
+    parser.add_argument('--images', help='.npy file, [N,C,H,W]')
+    parser.add_argument('--size', type=int, default=64, help='how many random images, without --images')
+    parser.add_argument('--resolution', type=int, help='of random images for networks of the zoo')
+    parser.add_argument('--variants', help='numbers of the variants to run, as 0,9')
+    options = parser.parse_args()
+    variants = [VARIANTS[int(k)] for k in options.variants.split(',')] if options.variants else VARIANTS
     with tempfile.TemporaryDirectory(prefix='qdq-') as name:
         folder = pathlib.Path(name)
-        if not files:
+        networks = options.models
+        if not networks:
             make_residual(folder / 'residual.onnx')
             make_branches(folder / 'branches.onnx')
-            files = [folder / 'residual.onnx', folder / 'branches.onnx']
-        for path in files:
-            for quantizer, arguments in VARIANTS:
-                check(tool, path, quantizer, arguments, folder)
+            networks = [str(folder / 'residual.onnx'), str(folder / 'branches.onnx')]
+        for network in networks:
+            for variant in variants:
+                check(options.tool, network, images_for(options, network), variant, folder)
 
 
 if __name__ == '__main__':

@@ -55,8 +55,12 @@ inline std::vector<OpExample> normalization_examples() {
                                        wild_positive({3}, 4),
                                        wild_positive({3}, 6).mul(1e-4),
                                        at::tensor({0., 0., 0.})};
-  auto no_bias = folded;
+  auto no_bias = folded, linear = folded;
   no_bias[2] = at::Tensor();
+  linear[0] = wild({4, 5});
+  linear[1] = wild({3, 5}, 1);
+  linear[7] = at::scalar_tensor(1e-4, at::kDouble);
+  linear[8] = at::scalar_tensor(0, at::kDouble);
   return {
       {"y = BatchNormalization(x, %g, %b, %m, %v)", statistics, {3, 4}},
       {"y = BatchNormalization(x, %g, %b, %m, %v) epsilon=0.1 momentum=0.5", statistics, {3, 4}, ops::Mode::train},
@@ -66,6 +70,12 @@ inline std::vector<OpExample> normalization_examples() {
        no_bias,
        {},
        ops::Mode::train},
+      {"y = ConvBatchNormalization(x, %w, %c, %g, %b, %m, %v, %s, %z) bits=16 scheme=\"exact\"",
+       folded,
+       {},
+       ops::Mode::train},
+      {"y = ConvBatchNormalization(x, %w, %c, %g, %b, %m, %v, %s, %z) bits=16 frozen=1", folded, {}, ops::Mode::train},
+      {"y = ConvBatchNormalization(x, %w, %c, %g, %b, %m, %v, %s, %z) bits=16 axis=-1 layer=\"Gemm\"", linear},
   };
 }
 

@@ -1,13 +1,19 @@
-// quantize_onnx MODEL.onnx --inputs X.safetensors --quantizer NAME [--arguments YAML] --qdq OUT.onnx --values
-// V.safetensors Quantises a model (calibrated, or its ranges trained, on X), writes its QDQ form, and runs it on X. V
-// holds every value of the QDQ graph as our executor computes it, "simulated/NAME" and "float/NAME" for each output.
-// For tests that compare with other programs.
+// quantize_onnx MODEL --inputs X.safetensors --quantizer NAME [--arguments YAML] [--format onnx-qdq] [--opset N]
+// --output OUT.onnx --values V.safetensors
+// Quantises a model (ONNX file or network of the zoo; calibrated, or its ranges trained, on X), writes it in a format
+// of `compress export` and runs the written graph on X. V holds, as our executor computes them: each value of an
+// integer type and each value dequantised from 4 bits or from floating point of 8 bits, by name; "lowered/NAME",
+// "simulated/NAME" and "float/NAME" for each output. For tests that compare with other programs.
 
 #include "core/error.h"
 #include "exec/plan.h"
 #include "io/onnx.h"
 #include "io/safetensors.h"
+#include "ops/op.h"
+#include "quant/export_formats.h"
 #include "quant/quantizer.h"
+#include "support/small_zoo.h"
+#include "support/wear_in.h"
 
 #include <ATen/core/grad_mode.h>
 
@@ -20,13 +26,16 @@ namespace {
 using namespace compress;
 
 struct Options {
-  std::string model, inputs, quantizer = "PostTrainMinMaxQuantizer", arguments = "{}", qdq, values;
+  std::string model, inputs, quantizer = "PostTrainMinMaxQuantizer", arguments = "{}", format = "onnx-qdq", output,
+                             values;
+  std::optional<int> opset;
 };
 
 std::vector<at::Tensor> read_inputs(const Graph& graph, const Options& options) {
   const auto given = io::read_safetensors(options.inputs).tensors;
   std::vector<at::Tensor> inputs;
-  for (const auto& input : graph.inputs) inputs.push_back(given.at(input.name));
+  for (const auto& input : graph.inputs)
+    inputs.push_back(graph.inputs.size() == 1 ? given.begin()->second : given.at(input.name));
   return inputs;
 }
 
@@ -49,8 +58,29 @@ void quantize(Graph& graph, const std::vector<at::Tensor>& inputs, const Options
   quant::finish(graph);
 }
 
+/// A network of the zoo whose statistics have seen a batch.
+Graph worn_in(const std::string& spec) {
+  auto graph = models::build_model(spec, 1);
+  test::wear_in(graph);
+  return graph;
+}
+
+/// What is compared: integers, and real numbers where the integers have types that NumPy has not.
+std::vector<std::string> integers_of(const Graph& lowered) {
+  const auto infos = ops::infer(lowered, 2);
+  std::vector<std::string> names;
+  for (const auto& node : lowered.nodes()) {
+    const bool small = node.op == "DequantizeLinear" && !lowered.find_parameter(node.inputs[0]) &&
+                       (node.attributes.has("bits") || at::isFloat8Type(infos.at(node.inputs[0]).type));
+    for (int k = 0; k < node.outputs; ++k)
+      if (small || at::isIntegralType(infos.at(node.output(k)).type, /*includeBool=*/false))
+        names.push_back(node.output(k));
+  }
+  return names;
+}
+
 void run(const Options& options) {
-  auto graph = io::import_onnx(options.model);
+  auto graph = options.model.ends_with(".onnx") ? io::import_onnx(options.model) : worn_in(options.model);
   const auto inputs = read_inputs(graph, options);
   io::TensorFile file;
   const auto keep_outputs = [&](const std::string& prefix) {
@@ -61,16 +91,17 @@ void run(const Options& options) {
   quantize(graph, inputs, options);
   keep_outputs("simulated/");
 
-  const auto lowered = quant::lower_to_qdq(graph);
+  const auto lowered = quant::export_format(options.format).lower(graph, options.opset.value_or(io::kUsualOpset));
   exec::PlanOptions observing{.optimize = false};
-  for (const auto& node : lowered.nodes())
-    for (int k = 0; k < node.outputs; ++k) observing.observe.push_back(node.output(k));
+  observing.observe = integers_of(lowered);
   observing.observer = [&](std::string_view name, const at::Tensor& value) {
     file.tensors[std::string(name)] = value.contiguous().clone();
   };
-  exec::Plan(lowered, observing).run(inputs);
+  const auto outputs = exec::Plan(lowered, observing).run(inputs);
+  for (size_t i = 0; i < outputs.size(); ++i)
+    file.tensors["lowered/" + graph.outputs[i].name] = outputs[i].contiguous();
   io::write_safetensors(options.values, file);
-  io::export_onnx(lowered, options.qdq);
+  io::export_onnx(lowered, options.output, {.opset = options.opset});
 }
 
 }  // namespace
@@ -82,7 +113,9 @@ int main(int argc, char** argv) {
   app.add_option("--inputs", options.inputs)->required();
   app.add_option("--quantizer", options.quantizer);
   app.add_option("--arguments", options.arguments);
-  app.add_option("--qdq", options.qdq)->required();
+  app.add_option("--format", options.format);
+  app.add_option("--opset", options.opset);
+  app.add_option("--output", options.output)->required();
   app.add_option("--values", options.values)->required();
   CLI11_PARSE(app, argc, argv);
   try {

@@ -4,7 +4,8 @@ import struct
 
 import numpy
 
-TYPES = {'F32': numpy.float32, 'I8': numpy.int8, 'U8': numpy.uint8, 'I32': numpy.int32, 'I64': numpy.int64}
+TYPES = {'F32': numpy.float32, 'I8': numpy.int8, 'U8': numpy.uint8, 'I16': numpy.int16, 'U16': numpy.uint16,
+         'I32': numpy.int32, 'I64': numpy.int64}
 
 
 def write_safetensors(path, tensors):

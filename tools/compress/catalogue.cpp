@@ -9,7 +9,9 @@
 #include "prune/amount.h"
 #include "prune/criterion.h"
 #include "prune/pruner.h"
+#include "quant/observer.h"
 #include "quant/quantizer.h"
+#include "quant/runtime.h"
 #include "regularize/regularizer.h"
 #include "schedule/recipe.h"
 #include "search/search.h"
@@ -100,6 +102,8 @@ const std::vector<CatalogueKind>& catalogue() {
       {"amounts", [] { return of(prune::amounts()); }},
       {"regularizers", [] { return of(regularize::regularizers()); }},
       {"quantizers", [] { return of(quant::quantizers()); }},
+      {"observers", [] { return of(quant::observers()); }},
+      {"runtimes", [] { return of(quant::runtimes()); }},
       {"distillers", [] { return of(distill::distillers()); }},
       {"searches", [] { return of(search::searches()); }},
       {"optimizers", [] { return of(train::optimizers()); }},

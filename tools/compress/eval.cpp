@@ -2,12 +2,11 @@
 #include "command.h"
 #include "core/file.h"
 #include "core/text.h"
+#include "data_flags.h"
 #include "early_exit/exit_task.h"
 #include "run/measure.h"
 #include "run/model.h"
 #include "run/preflight.h"
-
-#include <charconv>
 
 namespace compress::tools {
 
@@ -54,16 +53,6 @@ data::DataConfig data_config(const Flags& flags, Yaml section) {
   if (!section.find("name")) section.set("name", Yaml::scalar(config.name, true));
   settings.read(section, "data");
   return config;
-}
-
-const data::DatasetPtr& split_of(const data::Splits& splits, const std::string& name) {
-  if (name == "test") return splits.test;
-  if (name == "train") return splits.calibration;
-  if (name == "validation") {
-    if (!splits.validation) throw request_error("there is no validation split: data.validation_split is 0");
-    return splits.validation;
-  }
-  throw request_error("unknown split '{}'", name).hint("train, validation or test");
 }
 
 /// Told to count a confusion matrix when one is asked for.
@@ -121,17 +110,6 @@ void eval(const Flags& flags) {
     text += "wrote " + flags.confusion + "\n";
   }
   print(object, text);
-}
-
-/// CLI11's own words for this are a range with an end of 300 digits.
-CLI::Validator whole_number(int64_t least) {
-  const auto check = [least](const std::string& text) -> std::string {
-    int64_t number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error == std::errc() && end == text.data() + text.size() && number >= least) return {};
-    return fmt::format("takes a whole number of at least {}, not '{}'", least, text);
-  };
-  return {check, ""};
 }
 
 std::function<void()> add(CLI::App& app) {

@@ -3,6 +3,7 @@
 
 #include "command.h"
 #include "core/text.h"
+#include "data_flags.h"
 #include "run/preflight.h"
 
 namespace compress::tools {
@@ -13,7 +14,14 @@ struct Flags {
   ModelFlags model;
   std::string what = "compute", compare, output;
   std::optional<int> depth;
+  DataFlags data;
 };
+
+report::SummaryForms make(const report::Summary& kind, const Flags& flags, const Graph& graph) {
+  if (flags.data.data.empty()) return kind.make({.graph = graph, .depth = flags.depth});
+  const auto opened = open_data(flags.data, graph);
+  return kind.make({.graph = graph, .depth = flags.depth, .samples = opened.samples.get()});
+}
 
 /// The names of the summaries, all or those with a depth.
 std::vector<std::string> summary_names(bool with_depth) {
@@ -32,10 +40,11 @@ void summary(const Flags& flags) {
     flags.compare.empty() ? report::require_form(kind, flags.output) : report::require_comparison_form(flags.output);
     run::require_writable_file(flags.output);
   }
-  auto forms = kind.make(open_model(flags.model), flags.depth);
+  report::require_data(kind, !flags.data.data.empty());
+  auto forms = make(kind, flags, open_model(flags.model));
   if (!flags.compare.empty())
     forms = report::compare_summaries(flags.model.spec, forms, flags.compare,
-                                      kind.make(open_model({.spec = flags.compare}), flags.depth));
+                                      make(kind, flags, open_model({.spec = flags.compare})));
   if (flags.output.empty()) return print(forms.json, forms.text);
   report::write_summary(forms, flags.output);
   print({{"file", flags.output}}, "wrote " + flags.output + "\n");
@@ -52,6 +61,7 @@ std::function<void()> add(CLI::App& app) {
                  "write to a file: .txt, .csv or .json; the graph as .svg, .png, .pdf or .dot");
   app.add_option("--depth", flags->depth, "levels of modules: rows of `modules` (all), boxes of `graph` (2)")
       ->check(CLI::Range(0, 1000));
+  flags->data.declare(app, std::string(kDataHelp) + ", for quantization, histograms and sensitivity");
   return [flags] { summary(*flags); };
 }
 

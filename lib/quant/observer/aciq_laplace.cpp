@@ -8,7 +8,7 @@ namespace {
 
 class AciqLaplaceObserver final : public AciqObserver {
 public:
-  StatisticsNeeds needs() const override { return {.histogram = true}; }
+  StatisticsNeeds needs() const override { return {.deviation = true}; }
 
 private:
   static double slope(double alpha, double levels) { return alpha / (3 * levels * levels) - std::exp(-alpha); }

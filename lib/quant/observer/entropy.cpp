@@ -21,6 +21,7 @@ private:
   /// What stands for an empty bin of Q where P has outliers, in numbers.
   static constexpr double kEmpty = 1e-4;
 
+  bool integers_only() const override { return true; }
   Extremes choose(const ValueStatistics& seen, const ops::GridSpec& grid) const override {
     const auto all = seen.extremes();
     const auto& histogram = seen.histogram();

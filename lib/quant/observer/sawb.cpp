@@ -38,6 +38,7 @@ private:
                                                         {78.748, 91.545},
                                                         {84.610, 98.566}}};
 
+  bool integers_only() const override { return true; }
   Extremes choose(const ValueStatistics& seen, const ops::GridSpec& grid) const override {
     const auto& histogram = seen.histogram();
     double squares = 0, magnitudes = 0, numbers = 0;

@@ -28,6 +28,7 @@ private:
     double cost = std::numeric_limits<double>::infinity();
   };
 
+  bool integers_only() const override { return true; }
   Extremes choose(const ValueStatistics& seen, const ops::GridSpec& grid) const override {
     const WeightedPoints points(seen.histogram());
     const auto all = fitted(seen.extremes(), grid);

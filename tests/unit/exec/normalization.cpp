@@ -1,5 +1,5 @@
 #include "exec/batch_norm_function.h"
-#include "networks.h"
+#include "training.h"
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/batch_norm.h>
@@ -10,34 +10,6 @@ using namespace compress;
 using namespace compress::test;
 
 namespace {
-
-/// Outputs, parameter and input gradients, and statistics of one training step.
-exec::Tensors train_step(const Graph& original, const exec::Tensors& inputs, bool optimize) {
-  auto graph = original.clone();
-  graph.own_storage();
-  exec::prepare_parameters(graph, at::kCPU);
-  for (auto& parameter : graph.parameters())
-    if (parameter.trainable) parameter.value.requires_grad_(true);
-  exec::Tensors given;
-  for (const auto& input : inputs) given.push_back(input.clone().requires_grad_(true));
-  const exec::Plan plan(graph, {.mode = ops::Mode::train, .optimize = optimize});
-  auto results = plan.run(given);
-  auto loss = results[0].mul(image(results[0].sizes().vec(), 5)).sum();
-  for (size_t i = 1; i < results.size(); ++i) loss = loss.add(results[i].square().sum());
-  loss.backward();
-  for (auto& result : results) result = result.detach();
-  for (const auto& input : given) results.push_back(input.grad());
-  for (auto& parameter : graph.parameters())
-    results.push_back(parameter.trainable ? parameter.value.grad() : parameter.value);
-  return results;
-}
-
-void require_same_training(const Graph& graph, const exec::Tensors& inputs, size_t steps) {
-  const exec::Plan plan(graph, {.mode = ops::Mode::train});
-  INFO(plan.str());
-  REQUIRE(step_count(plan) == steps);
-  require_same_outputs(train_step(graph, inputs, true), train_step(graph, inputs, false));
-}
 
 Graph normalised(const std::string& lines, int channels = 5) {
   const auto count = std::to_string(channels);

@@ -108,3 +108,48 @@ TEST_CASE("plan: one node runs alone", "[exec]") {
       },
       "while running node 'sum' (Add)");
 }
+
+TEST_CASE("plan: a refreshed plan has the bits of a new one", "[exec]") {
+  auto graph = network(
+      "graph g(x: float[N,4,8,8]) -> (y = fc, weight = twice)\nparameter w: float[4,4,3,3]\nparameter f: float[1] fixed\n" +
+      batch_norm_parameters("bn", 4) +
+      "parameter fc.weight: float[5,4]\nparameter fc.bias: float[5]\ntwice = Mul(%w, %f)\n"
+      "conv = Conv(x, twice) pads=[1,1,1,1]\n" +
+      batch_norm("bn", "conv") +
+      "act = Relu(bn)\nsum = Add(act, x)\nscaled = Mul(sum, %f)\npool = GlobalAveragePool(scaled)\n"
+      "flat = Flatten(pool)\nfc = Gemm(flat, %fc.weight, %fc.bias) transB=1\n");
+  const exec::Tensors inputs{image({9, 4, 8, 8}, 1)};
+  for (const bool optimize : {true, false}) {
+    exec::Plan plan(graph, {.optimize = optimize});
+    const auto before = plan.run(inputs);
+    for (const std::string name : {"f", "w", "bn.weight", "fc.weight", "fc.bias"}) {
+      INFO(name << (optimize ? " optimised" : " plain"));
+      graph.writable(name).mul_(1.5);
+      const auto old = plan.run(inputs);
+      plan.refresh(graph, std::vector{name});
+      REQUIRE(plan.version() == graph.version());
+      const auto now = plan.run(inputs), fresh = exec::Plan(graph, {.optimize = optimize}).run(inputs);
+      REQUIRE(now[0].equal(fresh[0]));
+      REQUIRE(now[1].equal(fresh[1]));
+      REQUIRE_FALSE(now[0].equal(old[0]));
+    }
+  }
+}
+
+TEST_CASE("plan: refreshing takes over what is named, and refuses another network", "[exec]") {
+  auto graph = two_branches();
+  exec::Plan plan(graph);
+  const exec::Tensors inputs{image({3, 2, 5, 5}, 1), image({3, 2, 5, 5}, 2)};
+  const auto before = plan.run(inputs);
+  graph.writable("w").mul_(2);
+  graph.writable("v").mul_(2);
+  plan.refresh(graph, std::vector<std::string>{"w"});
+  const auto after = plan.run(inputs);
+  REQUIRE_FALSE(after[1].equal(before[1]));
+  REQUIRE(after[3].equal(graph.parameter("w").value));
+  require_error([&] { plan.refresh(graph, std::vector<std::string>{"u"}); }, "'u'");
+  graph.replace_uses("act", "right");
+  graph.erase("act");
+  require_error([&] { plan.refresh(graph, std::vector<std::string>{"v"}); },
+                "graph 'g' has other nodes than when its plan was made");
+}

@@ -2,10 +2,12 @@
 
 #include "core/file.h"
 #include "io/onnx.h"
+#include "io/onnx_tensor.h"
 #include "support/captured_stderr.h"
 #include "support/check_error.h"
 #include "support/onnx_model.h"
 #include "support/temporary_folder.h"
+#include "support/tensors.h"
 
 #include <catch2/catch.hpp>
 
@@ -239,6 +241,18 @@ TEST_CASE("import: a file nested deeper than protobuf allows is refused") {
     model = outer;
   }
   refused(model, "no ONNX model");
+}
+
+TEST_CASE("import: integers of 4 bits are read by quantisers only") {
+  OnnxModel model(21);
+  model.input("x", {-1, 3})
+      .output("y")
+      .node("Cast", {"w"}, {"c"}, "widen")
+      .with("to", 1)
+      .node("Add", {"x", "c"}, {"y"});
+  io::write_four_bits(*model.graph().add_initializer(), "w", test::integers({1, 2, 3}).to(at::kChar));
+  refused(model, "node 'widen' (Cast) reads 'w', which holds integers of 4 bits",
+          "only QuantizeLinear and DequantizeLinear may");
 }
 
 TEST_CASE("import: weights that are NaN are imported with a warning that names them") {

@@ -208,6 +208,21 @@ TEST_CASE("channels: operators that mix channels block them and say so", "[ops]"
   require_blocked("y = Shape(x)", {{2, 3}}, "channels cannot be followed through this operator");
 }
 
+TEST_CASE("channels: groups of a quantised weight follow its output channels and pin its input channels", "[ops]") {
+  for (const int output : {0, 1}) {
+    const auto axes = fmt::format("axis={} input_axis={} group_size=2", output, 1 - output);
+    const auto weight = output == 0 ? Shape{3, 4, 1, 1} : Shape{4, 3, 1, 1};
+    Scene scene("y = FakeQuantize(%w, %s, %z) " + axes, {weight, {3, 2}, {3, 2}});
+    const auto flow = scene.run();
+    const auto outputs = static_cast<size_t>(output), inputs = 1 - outputs;
+    REQUIRE(flow.map(1)[0] == flow.map(0)[outputs]);
+    REQUIRE(flow.output_maps()[0] == flow.map(0));
+    REQUIRE(scene.pool.blocked(flow.map(0)[outputs][0]).empty());
+    REQUIRE(scene.pool.blocked(flow.map(0)[inputs][0]) ==
+            describe(scene.node) + ": scales are shared by groups of input channels");
+  }
+}
+
 TEST_CASE("channels: a quantised weight carries its parameter's channels to the convolution", "[ops]") {
   Scene quantiser("y = FakeQuantize(%w, %s, %z) axis=0", {{4, 3, 3, 3}, {4}, {4}});
   const auto quantised = quantiser.run();

@@ -74,8 +74,35 @@ TEST_CASE("FakeQuantize: fixed leaves its grid alone in training", "[ops]") {
 
 TEST_CASE("FakeQuantize: ema without its ranges is refused", "[ops]") {
   const auto node = node_of("y = FakeQuantize(x, %s, %z) method=\"ema\"");
-  const std::vector<ops::ValueInfo> inputs{{{2, 3}}, {{}}, {{}}};
-  const auto infer = [&](const Node& some) { ops::op_of(some).infer({.node = some, .inputs = inputs}); };
+  const auto infer = [&](const Node& some) {
+    std::vector<ops::ValueInfo> inputs{{{2, 3}}, {{}}, {{}}};
+    inputs.resize(some.inputs.size(), inputs[1]);
+    ops::op_of(some).infer({.node = some, .inputs = inputs});
+  };
   require_error([&] { infer(node); }, "method 'ema' needs the inputs range_min, range_max and steps");
-  require_error([&] { infer(node_of("y = FakeQuantize(x, %s, %z) ema_decay=1.0")); }, "'ema_decay' is 1", "(0, 1)");
+  require_error([&] { infer(node_of("y = FakeQuantize(x, %s, %z, %a, %b, %n) method=\"ema\" ema_decay=1.0")); },
+                "'ema_decay' is 1", "(0, 1)");
+}
+
+TEST_CASE("FakeQuantize: scales that do not fit the value are refused", "[ops]") {
+  const auto infer = [](const std::string& attributes, const Shape& value, const Shape& scale) {
+    return [=] {
+      const auto node = node_of("y = FakeQuantize(%w, %s, %z) " + attributes);
+      const std::vector<ops::ValueInfo> inputs{{value}, {scale}, {scale}};
+      ops::op_of(node).infer({.node = node, .inputs = inputs});
+    };
+  };
+  infer("axis=0 input_axis=1 group_size=4", {6, 8, 3, 3}, {6, 2})();
+  infer("axis=1 input_axis=0 group_size=2", {8, 6}, {6, 4})();
+  require_error(infer("axis=0 input_axis=1 group_size=4", {6, 8, 3, 3}, {6}), "input 1 has shape 6, but 12 number(s)");
+  require_error(infer("axis=0 input_axis=1 group_size=3", {6, 8, 3, 3}, {6, 2}),
+                "groups of 3 do not divide the 8 input channels of a weight of shape 6x8x3x3", "2 would do");
+  require_error(infer("axis=0 input_axis=1", {6, 8}, {6}), "groups of 0 do not divide");
+  require_error(infer("group_size=2", {6, 8}, {6, 4}),
+                "groups of a weight of shape 6x8 with axis -1 and input_axis -1");
+  require_error(infer("axis=2", {6, 8}, {6}), "attribute 'axis' is 2, but the value has 2 axes",
+                "one grid for the whole");
+  require_error(infer("axis=0 format=\"gfpq\"", {6, 8}, {6}), "attribute 'axis' is 0", "'gfpq' have one scale");
+  infer("axis=0 format=\"float8_e4m3\"", {6, 8}, {6})();
+  require_error(infer("accumulator_bits=40", {6}, {}), "an accumulator of 40 bits");
 }

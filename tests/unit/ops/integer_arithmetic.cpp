@@ -64,6 +64,23 @@ TEST_CASE("DynamicQuantizeLinear: the grid covers the values and 0", "[ops]") {
   REQUIRE(run({0, 0})[1].item<float>() == 1.0f / 255.0f);
 }
 
+TEST_CASE("QuantizeLinear: of bytes only 4 bits may be used", "[ops]") {
+  const auto x = numbers({-100, -3, 0, 6, 100}).to(at::kFloat), scale = real(1);
+  const auto quantized = [&](at::ScalarType type) {
+    return run_op(node_of("y = QuantizeLinear(x, %s, %z) bits=4"), {x, scale, byte(0).to(type)})[0];
+  };
+  REQUIRE(quantized(at::kChar).to(at::kLong).equal(integers({-8, -3, 0, 6, 7})));
+  REQUIRE(quantized(at::kByte).to(at::kLong).equal(integers({0, 0, 0, 6, 15})));
+  const auto infer = [&](const char* text, at::ScalarType type) {
+    const auto node = node_of(text);
+    const auto infos = infos_of({x, scale, byte(0).to(type)});
+    return ops::op_of(node).infer({.node = node, .inputs = infos});
+  };
+  require_error([&] { infer("y = QuantizeLinear(x, %s, %z) bits=5", at::kChar); }, "attribute 'bits' is 5",
+                "allowed is 4, with int8 and uint8");
+  require_error([&] { infer("y = QuantizeLinear(x, %s, %z) bits=4", at::kShort); }, "attribute 'bits' is 4");
+}
+
 TEST_CASE("QuantizeLinear: one scale for each block of an axis", "[ops]") {
   const auto x = numbers({1, 2, 3, 4, 5}).reshape({1, 5}), scale = numbers({1, 2}).reshape({1, 2});
   const auto q = run_op(node_of("y = QuantizeLinear(x, %s) axis=1 block_size=3 output_dtype=3"), {x, scale})[0];

@@ -39,7 +39,9 @@ TEST_CASE("restricted scale: a grid of powers of two covers the range", "[ops]")
   const auto min = wild({50}, 1).sub(0.5), max = wild({50}, 2).add(0.7);
   for (const GridSpec& spec : {GridSpec{}, GridSpec{.narrow = true}, GridSpec{.is_signed = false, .symmetric = false},
                                GridSpec{.bits = 4, .symmetric = false}}) {
-    const auto grid = make_power_of_two_grid(min, max, spec), exact = make_grid(min, max, spec);
+    auto restricted = spec;
+    restricted.scale_rule = ScaleRule::power_of_two;
+    const auto grid = make_grid(min, max, restricted), exact = make_grid(min, max, spec);
     require_close(power_of_two(grid.scale), grid.scale, 0);
     REQUIRE(grid.scale.ge(exact.scale).all().item<bool>());
     REQUIRE(grid.scale.lt(exact.scale.mul(2)).all().item<bool>());
@@ -53,7 +55,8 @@ TEST_CASE("restricted scale: a grid of powers of two covers the range", "[ops]")
 }
 
 TEST_CASE("restricted scale: a power of two has the zero point of its own scale", "[ops]") {
-  const auto grid = make_power_of_two_grid(numbers({-1}), numbers({4}), {.is_signed = false, .symmetric = false});
+  const auto grid = make_grid(numbers({-1}), numbers({4}),
+                              {.is_signed = false, .symmetric = false, .scale_rule = ScaleRule::power_of_two});
   REQUIRE(grid.scale.item<double>() == 1.0 / 32);
   REQUIRE(grid.zero_point.item<double>() == 32);
 }

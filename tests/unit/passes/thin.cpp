@@ -177,6 +177,29 @@ b = Conv(a, %b.weight) kernel_shape=[1,1]
   REQUIRE(shape_of(thinned, "b.weight") == "2x3x1x1");
 }
 
+TEST_CASE("thin: scales of groups are thinned by output channels, and keep the inputs that share them") {
+  Graph graph = parse_graph(R"(graph quantised(x: float[N,3,4,4]) -> (b)
+parameter a.weight: float[4,3,1,1]
+parameter b.weight: float[4,4,1,1]
+parameter b.scale: float[4,2] fixed
+parameter b.zero: float[4,2] fixed
+parameter c.weight: float[2,4,1,1]
+a = Conv(x, %a.weight) kernel_shape=[1,1]
+b.q = FakeQuantize(%b.weight, %b.scale, %b.zero) axis=0 input_axis=1 group_size=2 bits=4
+b.layer = Conv(a, b.q) kernel_shape=[1,1]
+b = Conv(b.layer, %c.weight) kernel_shape=[1,1]
+)");
+  for (const char* name : {"a.weight", "b.weight", "c.weight"}) graph.writable(name).fill_(0.3);
+  graph.writable("b.scale").fill_(0.05);
+  zero(graph, "a.weight", 1);
+  zero(graph, "b.weight", 3);
+  const Graph thinned = thin_same(graph);
+  REQUIRE(shape_of(thinned, "a.weight") == "4x3x1x1");
+  REQUIRE(shape_of(thinned, "b.weight") == "3x4x1x1");
+  REQUIRE(shape_of(thinned, "b.scale") == "3x2");
+  REQUIRE(shape_of(thinned, "c.weight") == "2x3x1x1");
+}
+
 TEST_CASE("thin: batch_norm 'drop' removes zero filters together with the beta that follows") {
   Graph graph = chain(kPadded);
   zero(graph, "c1.weight", 2);

@@ -1,6 +1,7 @@
 #include "ops/op.h"
+#include "quant/lowering.h"
 #include "support/check_error.h"
-#include "unit/quant/support.h"
+#include "unit/quant/lowered.h"
 
 #include <ATen/TensorOperators.h>
 
@@ -94,7 +95,164 @@ b = Conv(a, %w.weight) kernel_shape=[1,1]
   REQUIRE(agreement(evaluated(lowered, x), evaluated(graph, x)) == 1);
 }
 
-TEST_CASE("lowering: more than 8 bits have no QDQ form") {
-  require_error([] { quant::lower_to_qdq(simulated(kSkip, "{bits_activations: 12}")); },
-                "'input.quantizer' has 12 bits", "QDQ files carry at most 8", "quantise to 8 bits or fewer");
+namespace {
+
+/// Simulation, lowered graph and the graph read back from a file compute the same.
+void require_written(Graph graph, int opset, std::optional<int> written = {}) {
+  quant::finish(graph);
+  const auto lowered = quant::lower_to_qdq(graph, opset);
+  ops::verify(lowered);
+  const auto x = random_tensor({8, 3, 8, 8}, 11) * 1.5;
+  const auto expected = evaluated(graph, x);
+  REQUIRE(agreement(evaluated(lowered, x), expected) == 1);
+  REQUIRE(agreement(evaluated(through_onnx(lowered, written), x), expected) == 1);
+}
+
+}  // namespace
+
+TEST_CASE("lowering: a file that was read again computes what was written") {
+  for (const auto& text : {kResidual, kSkip})
+    for (const int opset : {13, 17, 21, 24}) require_written(quantized_network(text), opset, opset);
+}
+
+TEST_CASE("lowering: from opset 21 on grids of 4 bits are int4 and uint4, two to a byte") {
+  for (const int bits : {2, 3, 4}) {
+    auto graph = quantized_network(kSkip, fmt::format("{{bits_activations: {}, bits_weights: {}}}", bits, bits));
+    require_written(graph.clone(), 21);
+    const auto lowered = quant::lower_to_qdq(graph, 21);
+    REQUIRE(lowered.node("a.weight.quantizer").attributes.integer("bits", 8) == 4);
+    REQUIRE(lowered.node("a_relu.quantizer").attributes.integer("bits", 8) == 4);
+    REQUIRE(lowered.node("a_relu.quantizer.quantize").attributes.integer("bits", 8) == 4);
+    REQUIRE((lowered.find_node("a_relu.quantizer.clip") == nullptr) == (bits == 4));
+    REQUIRE(io::usual_opset(lowered) == 21);
+    const auto again = through_onnx(lowered);
+    REQUIRE(again.parameter("a.weight").value.equal(lowered.parameter("a.weight").value));
+    REQUIRE(wiring(again) == wiring(lowered));
+    REQUIRE(io::export_onnx_bytes(again).size() == io::export_onnx_bytes(lowered).size());
+  }
+}
+
+TEST_CASE("lowering: an older opset has no 4-bit integers, and says so") {
+  const auto lowered = quant::lower_to_qdq(quantized_network(kSkip, "{bits_weights: 4}"), 21);
+  require_error([&] { io::export_onnx_bytes(lowered, {.opset = 20}); },
+                "node 'a.weight.quantizer' (DequantizeLinear) works with integers of 4 bits",
+                "which ONNX has since opset 21; the file shall have opset 20", "export with opset 21 or later");
+}
+
+TEST_CASE("lowering: groups of input channels are blocks") {
+  for (const int bits : {4, 8}) {
+    auto graph = quantized_network(kResidual, "{overrides: {conv1: {bits_weights: 8}}}");
+    const ops::GridSpec spec{.bits = bits, .is_signed = true, .narrow = true, .symmetric = true};
+    put_on_grid(graph, "conv2.weight.quantizer", spec, {0, 1, 4});
+    put_on_grid(graph, "fc.weight.quantizer", spec, {0, 1, 2});
+    require_written(graph.clone(), 21);
+    const auto lowered = quant::lower_to_qdq(graph, 21);
+    REQUIRE(lowered.node("conv2.weight.quantizer").attributes.integer("block_size", 0) == 4);
+    REQUIRE(lowered.node("conv2.weight.quantizer").attributes.integer("axis", 0) == 1);
+    REQUIRE(lowered.parameter("conv2.weight.quantizer.scale").value.sizes().vec() == std::vector<int64_t>{8, 2, 3, 3});
+    REQUIRE(lowered.parameter("fc.weight.quantizer.scale").value.sizes().vec() == std::vector<int64_t>{5, 4});
+    require_error([&] { io::export_onnx_bytes(quant::lower_to_qdq(graph), {.opset = 17}); }, "'block_size'",
+                  "opset 21");
+  }
+}
+
+TEST_CASE("lowering: 9 to 16 bits are int16 and uint16, narrower grids cut off by a Clip") {
+  for (const auto* activations : {"symmetric", "asymmetric_unsigned", "asymmetric_signed"})
+    for (const int bits : {9, 12, 16}) {
+      auto graph = quantized_network(
+          kSkip, fmt::format("{{bits_activations: {}, bits_weights: {}, activations: {}}}", bits, bits, activations));
+      require_written(graph.clone(), 21);
+      const auto lowered = quant::lower_to_qdq(graph, 21);
+      REQUIRE(lowered.parameter("a.weight").value.scalar_type() == at::kShort);
+      if (bits < 16) REQUIRE(lowered.find_node("a_relu.quantizer.clip") != nullptr);
+      REQUIRE(io::usual_opset(lowered) == 21);
+    }
+}
+
+TEST_CASE("lowering: constants of 9 to 16 bits are int32 before opset 21") {
+  const auto graph = quantized_network(kSkip, "{bits_weights: 12, bits_activations: null}");
+  require_written(graph.clone(), 17);
+  const auto lowered = quant::lower_to_qdq(graph);
+  REQUIRE(lowered.parameter("a.weight").value.scalar_type() == at::kInt);
+  REQUIRE(io::usual_opset(lowered) == 17);
+}
+
+TEST_CASE("lowering: 8-bit floating point has its own types, from opset 19 on") {
+  for (const auto format : {ops::GridFormat::float8_e4m3, ops::GridFormat::float8_e5m2}) {
+    auto graph = quantized_network(kSkip);
+    const ops::GridSpec spec{.bits = 8, .format = format};
+    for (const auto& name : quantizers_of(graph, true)) put_on_grid(graph, name, spec, 0);
+    for (const auto& name : quantizers_of(graph, false)) put_on_grid(graph, name, spec);
+    require_written(graph.clone(), 17);
+    const auto lowered = quant::lower_to_qdq(graph);
+    REQUIRE(io::usual_opset(lowered) == 19);
+    REQUIRE(at::isFloat8Type(lowered.parameter("a.weight").value.scalar_type()));
+    require_error([&] { io::export_onnx_bytes(lowered, {.opset = 17}); },
+                  "works with floating-point numbers of 8 bits, which ONNX has since opset 19");
+  }
+}
+
+TEST_CASE("lowering: halves are Casts, and what they cannot hold is cut off before") {
+  for (const auto format : {ops::GridFormat::float16, ops::GridFormat::bfloat16}) {
+    auto graph = quantized_network(kSkip);
+    const ops::GridSpec spec{.bits = 16, .format = format};
+    for (const bool weights : {true, false})
+      for (const auto& name : quantizers_of(graph, weights)) put_on_grid(graph, name, spec);
+    require_written(graph.clone(), 17);
+    const auto lowered = quant::lower_to_qdq(graph);
+    REQUIRE(lowered.node("a.weight.quantizer").op == "Cast");
+    REQUIRE(lowered.parameter("a.weight").value.element_size() == 2);
+    quant::finish(graph);
+    REQUIRE(nodes_of(lowered, "Cast") == 2 * static_cast<int>(quantizers_of(graph, false).size()) + 3);
+    REQUIRE(lowered.node("a_relu.quantizer.cast").inputs[0] == "a_relu.quantizer.clip");
+  }
+}
+
+TEST_CASE("lowering: GFPQ has no form in ONNX") {
+  auto graph = quantized_network(kSkip);
+  put_on_grid(graph, "a_relu.quantizer", {.bits = 8, .format = ops::GridFormat::gfpq});
+  require_error([&] { quant::lower_to_qdq(graph); }, "'a_relu.quantizer' is on the grid 'gfpq'",
+                "which ONNX has no operators for", "export with the format onnx-float and `encodings: [nnie]`");
+}
+
+TEST_CASE("lowering: a narrow accumulator is limits, for each channel its own") {
+  for (const bool per_channel : {true, false}) {
+    auto graph = quantized_network(kSkip, fmt::format("{{per_channel_weights: {}}}", per_channel));
+    graph.node("a.weight.quantizer").attributes.set("accumulator_bits", int64_t{14});
+    graph.touch();
+    auto finished = graph.clone();
+    quant::finish(finished);
+    const auto lowered = quant::lower_to_qdq(finished);
+    REQUIRE(nodes_of(lowered, per_channel ? "Min" : "Clip") >= 1);
+    REQUIRE(nodes_of(lowered, "FakeQuantize") == 0);
+    const auto x = random_tensor({8, 3, 8, 8}, 11) * 1.5;
+    const auto expected = evaluated(finished, x);
+    REQUIRE((evaluated(lowered, x) - expected).abs().max().item<double>() <
+            1e-5 + 0.02 * expected.abs().max().item<double>());
+    REQUIRE(agreement(evaluated(lowered, x), expected) > 0.999);
+  }
+}
+
+TEST_CASE("lowering: a dynamic grid is DynamicQuantizeLinear; other dynamic grids have no form") {
+  auto graph = quantized_network(kResidual);
+  const ops::GridSpec spec{.bits = 8, .is_signed = false, .narrow = false, .symmetric = false};
+  for (const auto& name : quantizers_of(graph, false)) {
+    put_on_grid(graph, name, spec);
+    graph.node(name).attributes.set("method", "dynamic");
+  }
+  graph.touch();
+  auto finished = graph.clone();
+  quant::finish(finished);
+  const auto lowered = quant::lower_to_qdq(finished);
+  ops::verify(lowered);
+  REQUIRE(nodes_of(lowered, "QuantizeLinear") == 0);
+  REQUIRE(nodes_of(lowered, "DynamicQuantizeLinear") == static_cast<int>(quantizers_of(finished, false).size()));
+  const auto x = random_tensor({8, 3, 8, 8}, 11);
+  const auto expected = evaluated(finished, x);
+  REQUIRE(agreement(evaluated(lowered, x), expected) == 1);
+  REQUIRE(agreement(evaluated(through_onnx(lowered), x), expected) == 1);
+
+  put_on_grid(graph, quantizers_of(graph, false)[0], {.bits = 8, .is_signed = true});
+  require_error([&] { quant::lower_to_qdq(graph); }, "has a dynamic grid that ONNX has no operator for",
+                "DynamicQuantizeLinear has 8 unsigned bits with a zero point");
 }

@@ -18,28 +18,6 @@ const std::string kRangeLinear = "QuantAwareTrainRangeLinearQuantizer";
 const std::string kEightBits =
     "{bits_activations: 8, bits_weights: 8, mode: ASYMMETRIC_UNSIGNED, per_channel_wts: true, ema_decay: 0.9}";
 
-/// Trains towards fixed targets by plain gradient descent; returns the losses.
-std::vector<double> train(Graph& graph, int steps, double rate) {
-  graph.own_storage();
-  for (auto& parameter : graph.parameters()) parameter.value.set_requires_grad(parameter.trainable);
-  const exec::Plan plan(graph, {.mode = exec::Mode::train});
-  const at::Tensor inputs[] = {random_tensor({16, 3, 8, 8}, 21)};
-  const auto targets = random_tensor({16, 5}, 22);
-  std::vector<double> losses;
-  for (int step = 0; step < steps; ++step) {
-    const auto loss = (plan.run(inputs)[0] - targets).square().mean();
-    losses.push_back(loss.item<double>());
-    loss.backward();
-    const at::NoGradGuard no_grad;
-    for (auto& parameter : graph.parameters()) {
-      if (!parameter.trainable || !parameter.value.grad().defined()) continue;
-      parameter.value.sub_(parameter.value.grad() * rate);
-      if (step + 1 < steps) parameter.value.mutable_grad().reset();
-    }
-  }
-  return losses;
-}
-
 }  // namespace
 
 TEST_CASE("quantisation-aware training: convolution and batch-norm become one node") {
@@ -71,7 +49,7 @@ fc = Gemm(flat, fc.weight.quantizer)
 TEST_CASE("quantisation-aware training: 30 steps lower the loss; weights, gamma and biases have gradients") {
   auto graph = filled_graph(kResidual);
   quantize(graph, kRangeLinear, kEightBits);
-  const auto losses = train(graph, 30, 0.05);
+  const auto losses = gradient_descent(graph, 30, 0.05);
   REQUIRE(losses.back() < 0.8 * losses.front());
   for (const auto* name :
        {"conv1.weight", "conv2.weight", "bn1.weight", "bn1.bias", "bn2.weight", "fc.weight", "fc.bias"}) {

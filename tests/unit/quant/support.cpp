@@ -6,6 +6,7 @@
 #include "graph/text_form.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
 
 namespace compress::test {
@@ -69,6 +70,28 @@ std::string wiring(const Graph& graph) {
     if (const auto close = line.find(')'); line.find(" = ") != std::string::npos && !line.starts_with("graph "))
       text += line.substr(0, close + 1) + "\n";
   return text;
+}
+
+std::vector<double> gradient_descent(Graph& graph, int steps, double rate) {
+  graph.own_storage();
+  for (auto& parameter : graph.parameters()) parameter.value.set_requires_grad(parameter.trainable);
+  const exec::Plan plan(graph, {.mode = exec::Mode::train});
+  const at::Tensor inputs[] = {random_tensor({16, 3, 8, 8}, 21)};
+  const auto targets = random_tensor(evaluated(graph, inputs[0]).sizes().vec(), 22);
+  std::vector<double> losses;
+  for (int step = 0; step < steps; ++step) {
+    const auto loss = (plan.run(inputs)[0] - targets).square().mean();
+    losses.push_back(loss.item<double>());
+    loss.backward();
+    const at::NoGradGuard no_grad;
+    for (auto& parameter : graph.parameters()) {
+      if (!parameter.trainable || !parameter.value.grad().defined()) continue;
+      parameter.value.sub_(parameter.value.grad() * rate);
+      if (parameter.mask.defined()) parameter.value.mul_(parameter.mask);
+      if (step + 1 < steps) parameter.value.mutable_grad().reset();
+    }
+  }
+  return losses;
 }
 
 }  // namespace compress::test

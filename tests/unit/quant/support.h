@@ -24,6 +24,10 @@ Changes quantize(Graph& graph,
 /// Calibration by the given batches of a graph with one input.
 quant::CalibrationBatches calibration_of(std::vector<at::Tensor> batches);
 
+/// Trains the output [16, 5] or [16, 2, 8, 8] of a graph with input [16, 3, 8, 8] towards fixed targets by plain
+/// gradient descent, masked weights staying masked; returns the losses. The gradients of the last step stay.
+std::vector<double> gradient_descent(Graph& graph, int steps, double rate);
+
 /// A normal tensor that depends on the seed alone.
 at::Tensor random_tensor(std::vector<int64_t> shape, uint64_t seed);
 

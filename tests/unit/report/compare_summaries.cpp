@@ -29,7 +29,7 @@ b = Conv(a, %b.weight) kernel_shape=[1,1]
 
 SummaryForms compared(const std::string& kind, const Graph& before, const Graph& after) {
   const auto& summary = report::find_summary(kind);
-  return report::compare_summaries("old", summary.make(before, {}), "new", summary.make(after, {}));
+  return report::compare_summaries("old", summary.make({.graph = before}), "new", summary.make({.graph = after}));
 }
 
 }  // namespace

@@ -62,11 +62,12 @@ TEST_CASE("zero_effects: they stand under the compute and the sparsity summary")
   Graph graph = two_layers();
   graph.writable("a.weight").select(0, 1).zero_();
   for (const auto* name : {"compute", "sparsity"}) {
-    const auto forms = report::find_summary(name).make(graph, {});
+    const auto forms = report::find_summary(name).make({.graph = graph});
     REQUIRE_THAT(forms.text, Catch::Contains("What the 27 zeros do:"));
     REQUIRE(forms.json["zeros"]["removable_channels"] == 1);
     REQUIRE(forms.json["zeros"]["staying_zeros"] == 0);
-    REQUIRE_FALSE(report::find_summary(name).make(two_layers(), {}).json.contains("zeros"));
+    const auto dense = two_layers();
+    REQUIRE_FALSE(report::find_summary(name).make({.graph = dense}).json.contains("zeros"));
   }
 }
 

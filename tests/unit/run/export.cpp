@@ -19,6 +19,24 @@ Graph recurrent() {
                      "gelu = Gelu(lstm)\nback = Transpose(gelu) perm=[1,0,2]\n");
 }
 
+/// A linear layer whose input and weight are on grids.
+Graph quantized(int64_t bits) {
+  auto graph = parse_graph("graph g(x: float[N,4]) -> (y = fc)\n"
+                           "parameter w: float[2,4]\n"
+                           "parameter s: float[] fixed\nparameter z: float[] fixed\n"
+                           "x.quantizer = FakeQuantize(x, %s, %z)\n"
+                           "w.quantizer = FakeQuantize(%w, %s, %z)\n"
+                           "fc = Gemm(x.quantizer, w.quantizer) transB=1\n");
+  for (const auto* name : {"s2", "z2"})
+    graph.add_parameter({.name = name, .value = graph.parameter("z").value.clone(), .trainable = false});
+  for (const auto* name : {"s", "s2"}) graph.assign(name, graph.parameter("s").value.clone().fill_(0.125));
+  auto& weight = graph.node("w.quantizer");
+  weight.inputs = {"w", "s2", "z2"};
+  for (const auto* name : {"x.quantizer", "w.quantizer"}) graph.node(name).attributes.set("bits", bits);
+  graph.touch();
+  return graph;
+}
+
 }  // namespace
 
 TEST_CASE("export_model: a recurrent layer is floating point, and the file has the opset that it needs", "[run]") {
@@ -36,7 +54,70 @@ TEST_CASE("export_model: integers need quantisers", "[run]") {
   test::require_error([&] { export_model(recurrent(), {.format = "onnx-qdq"}, folder.path() / "q.onnx"); },
                       "the format 'onnx-qdq' needs a quantised model");
   test::require_error([&] { export_model(recurrent(), {.format = "onx"}, folder.path() / "q.onnx"); },
-                      "unknown export format 'onx'", "did you mean 'onnx'?");
+                      "unknown export format 'onx'", "did you mean 'onnx'?",
+                      "onnx, onnx-qdq, onnx-qoperator, onnx-float");
+}
+
+TEST_CASE("export_model: each format of a quantised model", "[run]") {
+  const test::TemporaryFolder folder;
+  const auto operators = [&](const char* format) {
+    const auto path = folder.path() / (std::string(format) + ".onnx");
+    export_model(quantized(8), {.format = format}, path);
+    return print_graph(io::import_onnx(path));
+  };
+  using Catch::Contains;
+  REQUIRE_THAT(operators("onnx-qdq"), Contains("QuantizeLinear(") && Contains("Gemm("));
+  REQUIRE_THAT(operators("onnx-qoperator"), Contains("MatMulInteger("));
+  REQUIRE_THAT(operators("onnx-float"), !Contains("QuantizeLinear(") && Contains("Gemm("));
+  test::require_error([&] { export_model(quantized(8), {}, folder.path() / "f.onnx"); },
+                      "the format 'onnx' is floating point, but the model is quantised",
+                      "use the format 'onnx-qdq', or 'onnx-float' with encodings");
+}
+
+TEST_CASE("export_model: encodings lie beside the model", "[run]") {
+  const test::TemporaryFolder folder;
+  const auto file = export_model(quantized(8), {.format = "onnx-float", .encodings = {"aimet", "tensorrt"}},
+                                 folder.path() / "model.onnx");
+  REQUIRE(file.encodings.size() == 2);
+  REQUIRE(file.encodings[0] == folder.path() / "model.encodings");
+  REQUIRE(file.encodings[1] == folder.path() / "model.calibration.cache");
+  for (const auto& path : file.encodings) REQUIRE(std::filesystem::file_size(path) > 20);
+}
+
+TEST_CASE("export_model: what cannot be written leaves no file, and the one that was there", "[run]") {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "model.onnx";
+  test::require_error(
+      [&] {
+        export_model(quantized(6), {.format = "onnx-qdq", .encodings = {"aimet", "tensorrt"}}, path);
+      },
+      "TensorRT's calibration cache has 8 bits, but 'x' has 6");
+  test::require_error([&] { export_model(quantized(16), {.format = "onnx-qdq", .opset = 17}, path); },
+                      "works with integers of 16 bits, which ONNX has since opset 21; the file shall have opset 17");
+  REQUIRE(std::filesystem::is_empty(folder.path()));
+  export_model(quantized(8), {.format = "onnx-qdq"}, path);
+  const auto size = std::filesystem::file_size(path);
+  REQUIRE_THROWS_AS(export_model(quantized(16), {.format = "onnx-qdq", .opset = 17}, path), Error);
+  REQUIRE(std::filesystem::file_size(path) == size);
+  REQUIRE(export_model(quantized(16), {.format = "onnx-qdq"}, path).opset == 21);
+}
+
+TEST_CASE("export_model: an opset that a grid needs anyway has 4-bit integers, too", "[run]") {
+  const test::TemporaryFolder folder;
+  auto graph = quantized(16);
+  graph.node("w.quantizer").attributes.set("bits", int64_t{4});
+  graph.touch();
+  export_model(graph, {.format = "onnx-qdq"}, folder.path() / "model.onnx");
+  const auto again = io::import_onnx(folder.path() / "model.onnx");
+  REQUIRE(again.node("w.quantizer").attributes.integer("bits", 8) == 4);
+}
+
+TEST_CASE("export: encodings are checked with the recipe", "[run]") {
+  schedule::ExportConfig config{.format = "onnx-float", .encodings = {"aimet", "tensort"}};
+  test::require_error([&] { config.check(); }, "unknown form of encodings 'tensort'", "did you mean 'tensorrt'?");
+  config = {.encodings = {"aimet"}};
+  test::require_error([&] { config.check(); }, "encodings go with a format for quantised models, not with 'onnx'",
+                      "use onnx-float or onnx-qdq");
 }
 
 }  // namespace compress::run

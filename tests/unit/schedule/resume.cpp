@@ -1,7 +1,7 @@
 // Training that stops after an epoch and goes on elsewhere ends with the same bits, whatever the policies keep.
+#include "unit/schedule/resume.h"
+
 #include "train/lr_scheduler.h"
-#include "train/trainer.h"
-#include "unit/schedule/support.h"
 
 #include <catch2/catch.hpp>
 
@@ -38,67 +38,8 @@ policies:
 
 const std::string kSgd = "{class: SGD, lr: 0.01, momentum: 0.9}", kSteps = "{class: StepLR, step_size: 1, gamma: 0.8}";
 
-/// What a checkpoint holds.
-struct Checkpoint {
-  Graph graph{"none"};
-  std::map<std::string, at::Tensor> optimizer;
-  train::Memory scheduler, trainer;
-};
-
-/// As it comes back from a file.
-train::Memory written(const train::Memory& memory) {
-  train::Memory copy{.values = nlohmann::json::parse(memory.values.dump()), .tensors = {}};
-  for (const auto& [name, tensor] : memory.tensors) copy.tensors[name] = tensor.clone();
-  return copy;
-}
-
-/// Trains to the end, from a checkpoint of epoch 1 or from the beginning; fills `checkpoint` on the way.
-Graph train_network(const std::string& text, const Checkpoint* from, Checkpoint* checkpoint) {
-  const auto recipe = recipe_of(text);
-  const auto data = data::open_splits(recipe.data, 1);
-  const auto scheduler = recipe.bind(small_network(), no_model);
-  const auto optimizer = train::make_optimizer(recipe.training.optimizer);
-  const auto task = train::make_task({}, "classification");
-  auto graph = small_network();
-  task->bind(graph, data.train->fields());
-  scheduler->bind_task(*task, data);
-  train::Trainer trainer(graph, data, *task, *optimizer, *scheduler, recipe.training, recipe.epochs(),
-                         recipe.data.batch_size, 0);
-  if (from) {
-    graph = from->graph.clone();
-    optimizer->bind(graph);
-    optimizer->load_state(from->optimizer);
-    trainer.load(from->trainer);
-    scheduler->load(from->scheduler);
-  }
-  trainer.after_epoch = [&](const train::State& state) {
-    if (!checkpoint || state.epoch != 1) return;
-    checkpoint->graph = state.graph.clone();
-    for (const auto& [name, tensor] : state.optimizer.state()) checkpoint->optimizer[name] = tensor.clone();
-    checkpoint->scheduler = written(scheduler->save());
-    checkpoint->trainer = written(trainer.save());
-  };
-  trainer.run(from ? 2 : 0);
-  return trainer.result();
-}
-
-void require_same_bits(const Graph& a, const Graph& b) {
-  REQUIRE(a.parameter_names() == b.parameter_names());
-  for (const Parameter& parameter : a.parameters()) {
-    INFO(parameter.name);
-    REQUIRE(parameter.value.equal(b.parameter(parameter.name).value));
-    REQUIRE(parameter.mask.defined() == b.parameter(parameter.name).mask.defined());
-    if (parameter.mask.defined()) REQUIRE(parameter.mask.equal(b.parameter(parameter.name).mask));
-  }
-}
-
-/// Whole and interrupted training end alike. Gives the weights they end with.
-Graph require_exact_resume(const std::string& recipe) {
-  INFO(recipe);
-  Checkpoint checkpoint;
-  auto whole = train_network(recipe, nullptr, &checkpoint);
-  require_same_bits(whole, train_network(recipe, &checkpoint, nullptr));
-  return whole;
+Graph require_exact_small_resume(const std::string& recipe) {
+  return require_exact_resume(recipe, small_network);
 }
 
 /// "{class: NAME, ...}" with a value for each argument that must be given.
@@ -118,25 +59,26 @@ std::string with_required_arguments(const Entry<T>& entry) {
 }  // namespace
 
 TEST_CASE("resume: training that goes on from a checkpoint ends with the same bits", "[schedule]") {
-  const auto whole = require_exact_resume(recipe_with(kSgd, "", kSteps));
+  const auto whole = require_exact_small_resume(recipe_with(kSgd, "", kSteps));
   REQUIRE(whole.parameter("conv1.weight").value.size(0) < 8);
   REQUIRE(whole.parameter("fc.weight").mask.defined());
 }
 
 TEST_CASE("resume: with every optimiser", "[schedule]") {
   for (const auto* entry : train::optimizers().entries())
-    require_exact_resume(recipe_with(with_required_arguments(*entry) + ", lr: 0.002}", "", kSteps));
+    require_exact_small_resume(recipe_with(with_required_arguments(*entry) + ", lr: 0.002}", "", kSteps));
 }
 
 TEST_CASE("resume: with every learning-rate schedule, in epochs and in steps", "[schedule]") {
   for (const auto* entry : train::lr_schedulers().entries()) {
     const auto schedule = with_required_arguments(*entry);
-    require_exact_resume(recipe_with(kSgd, "", schedule + "}"));
+    require_exact_small_resume(recipe_with(kSgd, "", schedule + "}"));
     if (!entry->make()->follows_metric())
-      require_exact_resume(recipe_with("{class: RMSprop, lr: 0.001}", "", schedule + ", interval: batch}"));
+      require_exact_small_resume(recipe_with("{class: RMSprop, lr: 0.001}", "", schedule + ", interval: batch}"));
   }
-  require_exact_resume(recipe_with(kSgd, "", "{class: ReduceLROnPlateau, patience: 0, threshold: 0.9, factor: 0.5}"));
-  require_exact_resume(recipe_with(kSgd, "", "{class: ExponentialLR, gamma: 0.9, warmup: {epochs: 3}}"));
+  require_exact_small_resume(
+      recipe_with(kSgd, "", "{class: ReduceLROnPlateau, patience: 0, threshold: 0.9, factor: 0.5}"));
+  require_exact_small_resume(recipe_with(kSgd, "", "{class: ExponentialLR, gamma: 0.9, warmup: {epochs: 3}}"));
 }
 
 TEST_CASE("resume: with averages, accumulation, clipping, frozen weights and bfloat16, alone and together",
@@ -145,11 +87,11 @@ TEST_CASE("resume: with averages, accumulation, clipping, frozen weights and bfl
                                   "clip_value: 0.01",  "freeze: [conv2.weight]", "precision: bfloat16"};
   std::string all;
   for (const auto& setting : settings) {
-    require_exact_resume(recipe_with(kSgd, setting, kSteps));
+    require_exact_small_resume(recipe_with(kSgd, setting, kSteps));
     if (setting != "clip_value: 0.01") all += (all.empty() ? "" : ", ") + setting;
   }
-  require_exact_resume(recipe_with("{class: AdamW, lr: 0.002}", all,
-                                   "{class: OneCycleLR, max_lr: 0.01, interval: batch, warmup: {iterations: 3}}"));
+  require_exact_small_resume(recipe_with(
+      "{class: AdamW, lr: 0.002}", all, "{class: OneCycleLR, max_lr: 0.01, interval: batch, warmup: {iterations: 3}}"));
 }
 
 TEST_CASE("resume: with every distiller, and a rewind behind thinning", "[schedule]") {
@@ -170,16 +112,17 @@ TEST_CASE("resume: with every distiller, and a rewind behind thinning", "[schedu
   - {distiller: {instance_name: relations}, starting_epoch: 2, ending_epoch: 4}
 )");
   recipe += "  - {pass: {instance_name: back}, epochs: [3]}\n";
-  const auto whole = require_exact_resume(recipe);
+  const auto whole = require_exact_small_resume(recipe);
   REQUIRE(whole.parameter("conv1.weight").value.size(0) < 8);
   auto settings = recipe;
   settings.insert(settings.find("{epochs: 4,") + 11, " accumulate: 2, precision: bfloat16,");
-  require_exact_resume(settings);
+  require_exact_small_resume(settings);
 }
 
 TEST_CASE("resume: same seed, same masks and weights", "[schedule]") {
   const auto recipe = recipe_with(kSgd, "", kSteps);
-  require_same_bits(train_network(recipe, nullptr, nullptr), train_network(recipe, nullptr, nullptr));
+  require_same_bits(train_network(recipe, small_network, nullptr, nullptr),
+                    train_network(recipe, small_network, nullptr, nullptr));
 }
 
 TEST_CASE("resume: with every pruner that goes by activations or gradients, and with regrowth", "[schedule]") {
@@ -204,7 +147,7 @@ TEST_CASE("resume: with every pruner that goes by activations or gradients, and 
                           "prefetch: 0}\npruners:\n  p: " +
                           pruner + "\npolicies:\n  - {pruner: {instance_name: p, args: {" + args +
                           "}}, starting_epoch: 0, ending_epoch: 4}\n";
-      const auto whole = require_exact_resume(recipe);
+      const auto whole = require_exact_small_resume(recipe);
       REQUIRE((whole.parameter("conv2.weight").mask.defined() || args[0] == 'u'));
     }
 }

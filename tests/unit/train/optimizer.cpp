@@ -155,6 +155,25 @@ TEST_CASE("optimisers: the learning-rate factor works on every group", "[train]"
   REQUIRE(graph.parameter("fc.bias").value[0].item<double>() == Approx(bias - 0.05 * std::sin(60.0)));
 }
 
+TEST_CASE("optimisers: a group that others add works as one of the recipe, behind those", "[train]") {
+  const auto after = [](const char* arguments, const std::vector<ParameterGroup>& added) {
+    Graph graph = start_graph();
+    const auto optimizer = make(optimizers(), "SGD", arguments);
+    for (const auto& group : added) REQUIRE(optimizer->add_group(group));
+    optimizer->bind(graph);
+    step(graph, *optimizer, 0);
+    return weights_of(graph);
+  };
+  const ParameterGroup decay{.parameters = {"*.bias"}, .weight_decay = 0.5};
+  const auto expected = after("{lr: 0.1, groups: [{parameters: ['*.bias'], weight_decay: 0.5}]}", {});
+  REQUIRE(after("{lr: 0.1}", {decay}) == expected);
+  REQUIRE(after("{lr: 0.1}", {{.parameters = {"*.bias"}, .weight_decay = 0.1}, decay}) == expected);
+  REQUIRE(after("{lr: 0.1, groups: [{parameters: ['fc.*']}]}", {decay}) == after("{lr: 0.1}", {}));
+  const auto optimizer = make(optimizers(), "SGD", "{lr: 0.1}");
+  REQUIRE(optimizer->add_group(decay));
+  REQUIRE_FALSE(optimizer->add_group(decay));
+}
+
 /// Where one of the optimisers' first steps with `momentum` set from outside ends, if anything is changed by it.
 std::vector<float> after_steps(const char* name, const char* arguments, std::optional<double> momentum) {
   Graph graph = start_graph();

@@ -100,7 +100,7 @@ inline void require_resumable(double (*function)(const Point&), int64_t budget, 
     REQUIRE(second.save().dump() == text);
     const auto resumed = search(second);
     second.check_replayed();
-    REQUIRE(calls == all);
+    REQUIRE((calls == all));
     REQUIRE(resumed.point == outcome.point);
     REQUIRE(resumed.loss == outcome.loss);
     REQUIRE(second.best().evaluation == whole.best().evaluation);

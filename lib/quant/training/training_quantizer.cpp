@@ -1,0 +1,102 @@
+#include "quant/training/training_quantizer.h"
+
+#include "ops/grid_method.h"
+#include "quant/calibrate.h"
+
+namespace compress::quant {
+
+void TrainingBits::declare(Settings& settings) {
+  declare_bits(settings, "bits_activations", activations, "bits of values between operators");
+  declare_bits(settings, "bits_weights", weights, "bits of weights", least_weights);
+  declare_bits(settings, "bits_bias", bias, "bits of biases");
+}
+
+void TrainingBits::check() const {
+  check_bits("bits_activations", activations);
+  check_bits("bits_weights", weights, least_weights);
+  check_bits("bits_bias", bias);
+}
+
+TensorRule TrainingBits::bias_rule() const {
+  return {.bits = bias, .grid = kBiasGrid, .method = "minmax"};
+}
+
+void TrainingQuantizer::declare(Settings& settings) {
+  settings.optional("overrides", overrides_,
+                    "map from a pattern of node names, or op:NAME, to {" + layer_arguments() +
+                        "}; the first match wins");
+  settings.optional("quantize_inputs", quantize_inputs_, "also puts the graph's inputs on a grid");
+  settings.optional("num_bits_inputs", bits_inputs_, "bits of the graph's inputs; null: bits_activations", in(2, 32));
+  settings.optional("quantize_outputs", quantize_outputs_, "also puts the graph's outputs on a grid");
+  if (calibrates_)
+    settings.optional("calibration_samples", samples_, "training samples that show where learned ranges begin",
+                      at_least(1));
+  schedule_.declare(settings);
+  relaxation_.declare(settings);
+}
+
+void TrainingQuantizer::check() const {
+  check_bits("num_bits_inputs", bits_inputs_);
+  schedule_.check();
+  if (relaxation_.given() && schedule_.given())
+    throw request_error("'relaxation' and a bits schedule exclude each other")
+        .hint("either the loss says when bits are lowered, or the epochs do");
+  rules();
+}
+
+void TrainingQuantizer::bind(const Graph& graph, Problems& problems) {
+  problems.capture([&] { rules().check_names(graph, problems); });
+  refuse_quantised(graph, problems);
+}
+
+Changes TrainingQuantizer::prepare(Graph& graph, const Calibration& calibration) {
+  const auto rules = this->rules();
+  auto bits_inputs = bits_inputs_;
+  if (const auto& rectified = rules.defaults().rectified; rectified && !bits_inputs) bits_inputs = rectified->bits;
+  const InsertionOptions options{.rules = rules,
+                                 .inputs = quantize_inputs_ ? InputGrids::own : InputGrids::none,
+                                 .outputs = quantize_outputs_ ? OutputGrids::all : OutputGrids::none,
+                                 .bits_inputs = bits_inputs};
+  Changes changes;
+  if (folding_) changes = join_conv_batch_normalization(graph, rules, *folding_);
+  const auto grids = find_grids(graph, options);
+  changes.append(insert_quantizers(graph, grids, options, first_ranges(graph, grids, calibration)));
+  return changes;
+}
+
+ValueRanges TrainingQuantizer::first_ranges(const Graph& graph,
+                                            std::vector<SharedGrid> grids,
+                                            const Calibration& calibration) const {
+  std::erase_if(grids, [](const SharedGrid& grid) { return !ops::grid_method(grid.rule.method).needs_range; });
+  const auto wanted = statistics_wanted(grids);
+  if (wanted.empty()) return choose_ranges({}, grids);
+  return choose_ranges(observe_statistics(graph, wanted, calibration.batches, samples_), grids);
+}
+
+void TrainingQuantizer::on_epoch_begin(train::State& state) {
+  schedule_.on_epoch_begin(state);
+  relaxation_.on_epoch_begin(state);
+}
+
+void TrainingQuantizer::before_parameter_optimization(train::State& state) {
+  relaxation_.before_parameter_optimization(state);
+}
+
+void TrainingQuantizer::on_epoch_end(train::State& state) {
+  relaxation_.on_epoch_end(state);
+  unmet_ = relaxation_.given() ? relaxation_.unmet(state.graph) : schedule_.unmet(state.graph);
+}
+
+train::Memory TrainingQuantizer::save() const {
+  train::Memory memory;
+  schedule_.save(memory);
+  relaxation_.save(memory);
+  return memory;
+}
+
+void TrainingQuantizer::load(const train::Memory& memory) {
+  schedule_.load(memory);
+  relaxation_.load(memory);
+}
+
+}  // namespace compress::quant

@@ -1,0 +1,174 @@
+"""compress quantize: flags become a recipe, which is run."""
+import json
+import sys
+import unittest
+
+sys.path.insert(0, str(__import__('pathlib').Path(__file__).resolve().parents[1]))
+from support.binary import Case, compress  # noqa: E402
+
+MODEL = ('lenet5', '--data', 'synthetic_mnist')
+SMALL = (*MODEL, '--set', 'data.limits.train=160', '--set', 'data.limits.test=50', '--set', 'training.threads=1', '--samples', '60')
+
+
+class Quantize(Case):
+    def recipe(self, *flags):
+        return self.run_ok('quantize', *MODEL, *flags, '--print-recipe').stdout
+
+    def quantizer(self, *flags):
+        """The recipe's entry, line by line."""
+        text = self.recipe(*flags)
+        return text[text.index('quantizers:'):text.index('policies:')]
+
+    def quantize(self, *flags, name='quantised', source=SMALL):
+        path = self.folder / f'{name}.onnx'
+        summary = self.run_json('quantize', *source, *flags, '-o', path, '--out', self.folder / name)
+        return path, summary
+
+    def refused(self, *flags, texts, status=2):
+        self.fails(status, *texts, args=('quantize', *MODEL, *flags))
+
+    def test_without_flags_the_defaults_of_the_class_hold(self):
+        text = self.recipe()
+        self.assertIn('class: PostTrainQuantizer', text)
+        self.assertIn('name: lenet5_quantized', text)
+        self.assertIn('format: onnx-qdq', text)
+
+    def test_long_and_short_spellings_are_the_same(self):
+        for long, short, *value in (('--qe-bits-acts', '--qeba', '6'), ('--qe-bits-wts', '--qebw', '4'), ('--qe-mode', '--qem', 'asym_u'),
+                                    ('--qe-mode-acts', '--qema', 'asym_s'), ('--qe-mode-wts', '--qemw', 'sym_restr'),
+                                    ('--qe-clip-acts', '--qeca', 'gauss'), ('--qe-no-clip-layers', '--qencl', 'fc1', 'fc2'),
+                                    ('--qe-no-quant-layers', '--qenql', 'conv1'), ('--qe-per-channel', '--qepc'),
+                                    ('--qe-scale-approx-bits', '--qesab', '8')):
+            self.assertEqual(self.recipe(long, *value), self.recipe(short, *value))
+            self.assertNotEqual(self.recipe(long, *value), self.recipe())
+
+    def test_each_flag_is_an_argument_of_the_recipe(self):
+        for flags, line in ((('--qeba', '6'), 'bits_activations: 6'), (('--qeba', '0'), 'bits_activations: null'),
+                            (('--qebw', '4'), 'bits_weights: 4'), (('--qem', 'asym_u'), 'activations: asymmetric_unsigned'),
+                            (('--qem', 'asym_u'), 'weights: asymmetric_unsigned'), (('--qema', 'SYM'), 'activations: symmetric'),
+                            (('--qemw', 'sym_restr'), 'weights: symmetric_restricted'),
+                            (('--qema', 'asymmetric_signed'), 'activations: asymmetric_signed'),
+                            (('--qeca', 'avg'), 'observer: averaged_min_max'), (('--qeca', 'LAPLACE'), 'observer: aciq_laplace'),
+                            (('--qeca', 'n_std', '--qe-clip-n-stds', '2.5'), 'n: 2.5'), (('--qeca', 'none'), 'observer: min_max'),
+                            (('--qe-per-tensor',), 'per_channel_weights: false'), (('--qepc',), 'per_channel_weights: true'),
+                            (('--qe-bits-accum', '16'), 'bits_accum: 16'), (('--qesab', '8'), 'scale_approx_mult_bits: 8'),
+                            (('--qe-calibration', '0.25'), 'calibration_fraction: 0.25'), (('--samples', '99'), 'calibration_samples: 99'),
+                            (('--qe-dynamic',), 'dynamic: true'), (('--observer', 'mse'), 'observer: mse'),
+                            (('--observer', '{class: percentile, percentile: 99.9}'), 'percentile: 99.9'),
+                            (('--weight-observer', 'mse'), 'weight_observer: mse'), (('--runtime', 'tensorrt'), 'runtime: tensorrt'),
+                            (('--bias-correction',), 'bias_correction: true'), (('--clip-search',), 'clip_search: true'),
+                            (('--qe-lapq', '--lapq-maxiter', '3'), 'maxiter: 3'), (('--qe-lapq',), 'class: LapqQuantizer'),
+                            (('--qe-lapq', '--samples', '64'), 'eval_size: 64'), (('--qe-lapq', '--lapq-eval-size', '0.5'), 'eval_size: 0.5')):
+            self.assertIn(line, self.quantizer(*flags), flags)
+
+    def test_the_printed_recipe_runs_and_gives_the_same_file(self):
+        recipe = self.write('recipe.yaml', self.run_ok('quantize', *SMALL, '--qebw', '5', '--observer', 'mse', '--print-recipe').stdout)
+        self.run_ok('check', recipe)
+        self.run_ok('run', recipe, '--out', self.folder / 'run')
+        path, _ = self.quantize('--qebw', '5', '--observer', 'mse')
+        self.assertEqual((self.folder / 'run/model.onnx').read_bytes(), path.read_bytes())
+
+    def test_the_summary_is_that_of_a_run(self):
+        path, summary = self.quantize()
+        self.assertEqual(summary['exports'][0]['file'], str(path))
+        self.assertLess(summary['result']['weight_bytes'], 0.3 * summary['baseline']['weight_bytes'])
+        self.assertIn('compress quantize', summary['command'])
+        self.assertIn(b'DequantizeLinear', path.read_bytes())
+        text = self.run_ok('quantize', *SMALL, '--out', self.folder / 'text').stdout
+        self.assertIn('weight bytes', text)
+        self.assertIn(str(self.folder / 'text/model.onnx'), text)
+
+    def test_written_statistics_give_the_same_network_as_calibration(self):
+        statistics = self.folder / 'statistics.yaml'
+        for observer in ('min_max', 'averaged_min_max', 'aciq_gauss', 'aciq_laplace'):
+            seen, _ = self.quantize('--observer', observer, '--save-statistics', statistics, name='seen-' + observer)
+            read, _ = self.quantize('--observer', observer, '--qe-stats-file', statistics, name='read-' + observer, source=SMALL[:-2])
+            self.assertEqual(seen.read_bytes(), read.read_bytes(), observer)
+
+    def test_statistics_of_another_model(self):
+        statistics = self.folder / 'statistics.yaml'
+        self.quantize('--save-statistics', statistics)
+        self.fails(3, 'statistics.yaml', args=('quantize', 'resnet20_cifar', '--data', 'synthetic_cifar10', '--qe-stats-file', statistics,
+                                               '--set', 'data.limits.train=20', '--set', 'data.limits.test=20', '--out', self.folder / 'other'))
+
+    def test_what_a_statistics_file_cannot_tell(self):
+        self.refused('--qe-stats-file', 'none.yaml', '--observer', 'mse',
+                     texts=("observer 'mse' needs a histogram, which statistics files do not hold", 'from a file work: aciq_gauss'))
+
+    def test_weights_only(self):
+        path, summary = self.quantize('--qeba', '0')
+        self.assertNotIn(b'QuantizeLinear', path.read_bytes().replace(b'DequantizeLinear', b''))
+        self.assertLess(summary['result']['weight_bytes'], 0.3 * summary['baseline']['weight_bytes'])
+
+    def test_a_calibration_set_smaller_than_a_batch(self):
+        self.quantize('--samples', '3', source=SMALL[:-2])
+        self.quantize('--qe-calibration', '0.01', name='share', source=SMALL[:-2])
+
+    def test_every_way_to_a_network(self):
+        for name, *flags in (('dynamic', '--qe-dynamic'), ('corrected', '--bias-correction', '--qebw', '4'),
+                             ('searched', '--clip-search', '--qeba', '4'), ('lapq', '--qe-lapq', '--lapq-maxiter', '1')):
+            source = SMALL[:-2] if name == 'dynamic' else SMALL
+            path, _ = self.quantize(*flags, name=name, source=source)
+            self.assertTrue(path.exists(), name)
+
+    def test_the_clip_modes_that_were_found_are_overrides(self):
+        found, _ = self.quantize('--clip-search', '--qeba', '4', name='searched')
+        chosen = (self.folder / 'searched/clip_search.yaml').read_text()
+        self.assertIn('observer: ', chosen)
+        indented = ''.join('      ' + line + '\n' for line in chosen.splitlines() if not line.startswith('#'))
+        recipe = self.run_ok('quantize', *SMALL, '--qeba', '4', '--print-recipe').stdout
+        recipe = recipe.replace('bits_activations: 4', 'bits_activations: 4\n    overrides:\n' + indented.rstrip())
+        self.run_ok('run', self.write('recipe.yaml', recipe), '--out', self.folder / 'run')
+        self.assertEqual((self.folder / 'run/model.onnx').read_bytes(), found.read_bytes())
+
+    def test_flags_without_an_effect_warn(self):
+        done = self.run_ok('quantize', *MODEL, '--qe-lapq', '--lapq-eval-memoize-dataloader', '--qe-save-fp-weights', '--print-recipe')
+        self.assertIn('--lapq-eval-memoize-dataloader has no effect: samples are kept in memory whenever they fit', done.stderr)
+        self.assertIn('--qe-save-fp-weights has no effect: weights stay in floating point until the network is exported', done.stderr)
+        self.assertNotIn('memoize', done.stdout)
+
+    def test_a_configuration_file(self):
+        config = self.write('config.yaml', 'quantizers:\n  q: {class: PostTrainQuantizer, bits_weights: 3}\n')
+        self.assertIn('bits_weights: 3', self.quantizer('--qe-config-file', config))
+        self.refused('--qe-config-file', config, '--qebw', '4', texts=('--qe-config-file and --qe-bits-wts do not go together',))
+        whole = self.write('whole.yaml', 'quantizers:\n  q: {class: PostTrainQuantizer}\ndata: {name: mnist}\n')
+        self.refused('--qe-config-file', whole, texts=("whole.yaml:3:1", "has a section 'data' besides", "'compress run' runs whole recipes"))
+        nothing = self.write('nothing.yaml', 'quantizers: {}\n')
+        self.refused('--qe-config-file', nothing, texts=("has no 'quantizers' section with one quantizer",))
+
+    def test_flags_that_do_not_go_together(self):
+        together = 'do not go together'
+        for flags, why in ((('--qe-dynamic', '--samples', '5'), 'each says where the ranges of activations come from'),
+                           (('--qe-stats-file', 'x.yaml', '--qe-calibration', '0.1'), '--qe-stats-file and --qe-calibration'),
+                           (('--qe-dynamic', '--observer', 'mse'), 'dynamic ranges are the extremes of each batch'),
+                           (('--qe-dynamic', '--qe-lapq'), 'dynamic ranges are the extremes of each batch'),
+                           (('--qeca', 'avg', '--observer', 'mse'), 'each says who chooses the ranges of activations'),
+                           (('--clip-search', '--qe-lapq'), 'both search the ranges of activations'),
+                           (('--qepc', '--qe-per-tensor'), 'a weight has one scale or several'),
+                           (('--qem', 'sym', '--qema', 'asym_u'), 'both give the grid of activations'),
+                           (('--qem', 'sym', '--qemw', 'asym_u'), 'both give the grid of weights')):
+            self.refused(*flags, texts=(together, why))
+        self.refused('--qeca', 'n_std', texts=('--qe-clip-acts n_std needs --qe-clip-n-stds',))
+        self.refused('--qe-clip-n-stds', '2', texts=('--qe-clip-n-stds needs --qe-clip-acts n_std',))
+        self.refused('--qe-lapq', '--samples', '5', '--lapq-eval-size', '5', texts=(together, 'which training samples are looked at'))
+        self.refused('--qe-lapq', '--observer', 'mse', texts=('--observer', "'observer'"))
+        self.refused('--lapq-maxiter', '3', texts=('--lapq-maxiter needs --qe-lapq',))
+
+    def test_wrong_values_are_said_of_their_flag(self):
+        self.refused('--qem', 'asymu', texts=("unknown value 'asymu' of --qe-mode", "did you mean 'asym_u'?"))
+        self.refused('--qeca', 'mse', texts=("unknown value 'mse' of --qe-clip-acts", 'one of avg, gauss, laplace, n_std or none'))
+        self.refused('--qebw', '1', texts=('--qe-bits-wts', "'bits_weights'"))
+        self.refused('--qebw', 'four', texts=('--qe-bits-wts', 'integer'))
+        self.refused('--qe-calibration', '1.5', texts=('--qe-calibration', "'calibration_fraction'"))
+        self.refused('--qe-calibration', '0', texts=('--qe-calibration', "'calibration_fraction'"))
+        self.refused('--observer', 'mean', texts=('--observer', "observer 'mean'"))
+        self.refused('--qe-no-quant-layers', 'conv9', texts=("'conv9'", "did you mean 'conv1'"))
+        self.refused('-o', '/nowhere/model.onnx', texts=("cannot write '/nowhere/model.onnx': there is no folder '/nowhere'",))
+
+    def test_a_model_that_is_quantised_already(self):
+        path, _ = self.quantize()
+        self.fails(2, 'quantised', args=('quantize', path, *SMALL[1:], '--out', self.folder / 'again'))
+
+
+if __name__ == '__main__':
+    unittest.main()

@@ -1,0 +1,117 @@
+// compress quantize M --data D: post-training quantisation by flags. It makes a recipe of them and runs that.
+#include "command.h"
+#include "core/text.h"
+#include "outcome.h"
+#include "quantize_flags.h"
+#include "run/model.h"
+#include "run/preflight.h"
+#include "zoo.h"
+
+#include <filesystem>
+
+namespace compress::tools {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Flags {
+  std::string model, weights, data, output, format = "onnx-qdq", out, name;
+  QuantizerFlags quantizer;
+  std::vector<std::string> overrides;
+  bool print_recipe = false;
+};
+
+/// "nets/resnet20.onnx" -> "resnet20_quantized".
+std::string run_name(const Flags& flags) {
+  if (!flags.name.empty()) return flags.name;
+  const auto spec = flags.model.substr(0, flags.model.find('?'));
+  return fs::path(spec).lexically_normal().stem().string() + "_quantized";
+}
+
+Yaml data_section(const std::string& spec) {
+  data::DataConfig config;
+  config.set_source(spec);
+  auto section = Yaml::map();
+  section.set("name", Yaml::scalar(config.name, true));
+  if (!config.path.empty()) section.set("path", Yaml::scalar(config.path, true));
+  return section;
+}
+
+Yaml export_section(const Flags& flags) {
+  auto section = Yaml::map();
+  section.set("format", Yaml::scalar(flags.format));
+  section.set("file", Yaml::scalar(flags.output.empty() ? "model.onnx" : fs::absolute(flags.output).string(), true));
+  return section;
+}
+
+Yaml map_of(const char* key, Yaml value) {
+  auto map = Yaml::map();
+  map.set(key, std::move(value));
+  return map;
+}
+
+Yaml make_recipe(const Flags& flags) {
+  auto root = Yaml::map();
+  root.set("version", Yaml::scalar("1"));
+  root.set("name", Yaml::scalar(run_name(flags), true));
+  root.set("model", parse_yaml(run::model_section(flags.model), "the model"));
+  if (!flags.weights.empty()) root.find("model")->set("weights", Yaml::scalar(flags.weights, true));
+  root.set("data", data_section(flags.data));
+  root.set("quantizers", map_of("quantizer", flags.quantizer.quantizer()));
+  const auto instance = map_of("instance_name", Yaml::scalar("quantizer"));
+  root.set("policies", Yaml::sequence({map_of("quantizer", instance)}));
+  root.set("export", Yaml::sequence({export_section(flags)}));
+  for (const auto& assignment : flags.overrides) set_override(root, assignment);
+  return root;
+}
+
+void quantize(const Flags& flags, const std::string& command) {
+  if (!flags.output.empty()) run::require_writable_file(flags.output);
+  const auto recipe = schedule::Recipe::parse(make_recipe(flags));
+  if (flags.print_recipe) {
+    const auto text = to_text(recipe.root);
+    return print({{"recipe", text}}, text);
+  }
+  const auto open = [&](const std::string& spec) {
+    return models::open_model(spec, static_cast<uint64_t>(recipe.training.seed));
+  };
+  report(run::run_recipe(recipe, {.out = flags.out, .command = command, .open_model = open}));
+}
+
+/// For the summary of the run.
+std::string command_line(const CLI::App& app) {
+  std::string text = "compress quantize";
+  for (const auto* option : app.get_options()) {
+    if (option->count() == 0) continue;
+    if (!option->get_lnames().empty()) text += " --" + option->get_lnames()[0];
+    if (option->get_expected_max() > 0) text += " " + join(option->results(), " ");
+  }
+  return text;
+}
+
+std::function<void()> add(CLI::App& app) {
+  auto flags = std::make_shared<Flags>();
+  app.add_option("model", flags->model, kModelHelp)->required();
+  app.add_option("--weights", flags->weights, "start with the weights of a safetensors or ONNX file or run directory");
+  app.add_option("--data", flags->data, kDataHelp)->required();
+  app.add_option("-o,--output", flags->output, "quantised model (default: model.onnx in the run directory)");
+  app.add_option("--format", flags->format, "format of the quantised model (default: onnx-qdq)");
+  app.add_option("--out", flags->out, "run directory (default: runs/NAME/TIMESTAMP)");
+  app.add_option("--name", flags->name, "name of the run (default: the model's with '_quantized')");
+  app.add_option("--set", flags->overrides, "change a value of the recipe: --set quantizers.quantizer.group_size=32")
+      ->allow_extra_args(false);
+  app.add_flag("--print-recipe", flags->print_recipe,
+               "print the recipe that these flags stand for, for 'compress run', and do nothing");
+  flags->quantizer.declare(app);
+  return [flags, &app] { quantize(*flags, command_line(app)); };
+}
+
+}  // namespace
+
+extern const Command quantize_command;
+const Command quantize_command{
+    "quantize", "quantise a trained model without training it",
+    "compress quantize model.onnx --data cifar10:DIR --qe-bits-wts 4 --observer mse -o int.onnx", add};
+
+}  // namespace compress::tools
