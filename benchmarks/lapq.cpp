@@ -38,9 +38,9 @@ struct Search {
   std::vector<double> losses;
 };
 
-/// Starts where the clips are, and puts them back.
+/// Starts where the clips are.
 Search
-search(Graph& graph, const std::vector<quant::QuantizerClip>& clips, const train::KeptSamples& samples, bool keep) {
+search(Graph graph, const std::vector<quant::QuantizerClip>& clips, const train::KeptSamples& samples, bool keep) {
   quant::ClipSpace space(graph, clips, false);
   quant::CalibrationLoss loss(graph, samples);
   Search found;
@@ -56,7 +56,6 @@ search(Graph& graph, const std::vector<quant::QuantizerClip>& clips, const train
       },
       100000);
   quant::powell(evaluations, space.region(), space.start(), {.max_iterations = 1});
-  space.set(space.start());
   return found;
 }
 
@@ -88,7 +87,7 @@ void measure(const std::string& model, const std::string& source, int64_t count,
   for (size_t i = 0; i < std::min(axes, clips.size()); ++i)
     chosen.push_back(clips[i * clips.size() / std::min(axes, clips.size())]);
   const auto samples = quant::labelled_samples(calibration, count);
-  const auto kept = search(graph, chosen, samples, true), plain = search(graph, chosen, samples, false);
+  const auto kept = search(graph.clone(), chosen, samples, true), plain = search(graph.clone(), chosen, samples, false);
   if (kept.losses != plain.losses) throw run_error("the two searches found different losses");
   const auto evaluations = static_cast<double>(kept.losses.size());
   std::printf("{\"clips\": %zu, \"samples\": %lld, \"evaluations\": %zu, \"kept_per_second\": %.3f, "

@@ -57,10 +57,7 @@ struct Program {
 Program compile(const Graph& graph, const PlanOptions& options);
 
 /// Takes over new values of parameters (same shapes); see Plan::refresh.
-void refresh(Program& program,
-             const Graph& graph,
-             const PlanOptions& options,
-             std::span<const std::string> parameters);
+void refresh(Program& program, const Graph& graph, const PlanOptions& options, std::span<const std::string> parameters);
 
 /// Runs steps first ... last-1 on the slots.
 void execute(

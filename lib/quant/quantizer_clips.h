@@ -26,8 +26,8 @@ struct QuantizerClip {
 /// All grids of 2 to 16 bits in the graph's order, shared ones once.
 std::vector<QuantizerClip> quantizer_clips(const Graph& graph);
 
-/// The range whose grid (ops::make_grid) the quantiser has, shaped as its scale. Writing it back changes nothing but the
-/// scale's last bit.
+/// The range whose grid (ops::make_grid) the quantiser has, shaped as its scale. Writing it back changes nothing but
+/// the scale's last bit.
 ops::ValueRange clip_range(const Graph& graph, const QuantizerClip& clip);
 
 /// Puts the grid of a range into the quantiser's parameters.

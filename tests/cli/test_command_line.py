@@ -177,7 +177,7 @@ class CommandLine(Case):
         self.run_json('eval', 'lenet5', '--data', 'synthetic_mnist', '--limit', '50', '--set', 'data.normalize.mean=[0.4]')
 
     def test_float_network_has_no_integers_to_export(self):
-        self.fails(2, 'not', 'quantise', args=('export', 'lenet5', '--format', 'onnx-qdq', '--output', self.folder / 'a.onnx'))
+        self.fails(2, "'onnx-qdq' needs a quantised model", 'quantise first', args=('export', 'lenet5', '--format', 'onnx-qdq', '--output', self.folder / 'a.onnx'))
         self.assertEqual(list(self.folder.iterdir()), [])
 
     def test_broken_onnx_files(self):

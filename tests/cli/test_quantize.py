@@ -1,5 +1,6 @@
 """compress quantize: flags become a recipe, which is run."""
 import json
+import re
 import sys
 import unittest
 
@@ -8,6 +9,11 @@ from support.binary import Case, compress  # noqa: E402
 
 MODEL = ('lenet5', '--data', 'synthetic_mnist')
 SMALL = (*MODEL, '--set', 'data.limits.train=160', '--set', 'data.limits.test=50', '--set', 'training.threads=1', '--samples', '60')
+
+
+def network(path):
+    """The bytes of a file without the hash of its recipe."""
+    return re.sub(rb'recipe\.hash\x12\x08[0-9a-f]{8}', b'', path.read_bytes())
 
 
 class Quantize(Case):
@@ -66,7 +72,7 @@ class Quantize(Case):
         self.run_ok('check', recipe)
         self.run_ok('run', recipe, '--out', self.folder / 'run')
         path, _ = self.quantize('--qebw', '5', '--observer', 'mse')
-        self.assertEqual((self.folder / 'run/model.onnx').read_bytes(), path.read_bytes())
+        self.assertEqual(network(self.folder / 'run/model.onnx'), network(path))
 
     def test_the_summary_is_that_of_a_run(self):
         path, summary = self.quantize()
@@ -83,12 +89,12 @@ class Quantize(Case):
         for observer in ('min_max', 'averaged_min_max', 'aciq_gauss', 'aciq_laplace'):
             seen, _ = self.quantize('--observer', observer, '--save-statistics', statistics, name='seen-' + observer)
             read, _ = self.quantize('--observer', observer, '--qe-stats-file', statistics, name='read-' + observer, source=SMALL[:-2])
-            self.assertEqual(seen.read_bytes(), read.read_bytes(), observer)
+            self.assertEqual(network(seen), network(read), observer)
 
     def test_statistics_of_another_model(self):
         statistics = self.folder / 'statistics.yaml'
         self.quantize('--save-statistics', statistics)
-        self.fails(3, 'statistics.yaml', args=('quantize', 'resnet20_cifar', '--data', 'synthetic_cifar10', '--qe-stats-file', statistics,
+        self.fails(2, "has no statistics of value 'avgpool', nor of 30 more", args=('quantize', 'resnet20_cifar', '--data', 'synthetic_cifar', '--qe-stats-file', statistics,
                                                '--set', 'data.limits.train=20', '--set', 'data.limits.test=20', '--out', self.folder / 'other'))
 
     def test_what_a_statistics_file_cannot_tell(self):
@@ -119,7 +125,7 @@ class Quantize(Case):
         recipe = self.run_ok('quantize', *SMALL, '--qeba', '4', '--print-recipe').stdout
         recipe = recipe.replace('bits_activations: 4', 'bits_activations: 4\n    overrides:\n' + indented.rstrip())
         self.run_ok('run', self.write('recipe.yaml', recipe), '--out', self.folder / 'run')
-        self.assertEqual((self.folder / 'run/model.onnx').read_bytes(), found.read_bytes())
+        self.assertEqual(network(self.folder / 'run/model.onnx'), network(found))
 
     def test_flags_without_an_effect_warn(self):
         done = self.run_ok('quantize', *MODEL, '--qe-lapq', '--lapq-eval-memoize-dataloader', '--qe-save-fp-weights', '--print-recipe')

@@ -2,7 +2,7 @@
 
 #include <ATen/core/grad_mode.h>
 
-#include <algorithm>
+#include <limits>
 
 namespace compress::quant {
 
@@ -29,7 +29,7 @@ ClipSpace::ClipSpace(Graph& graph, const std::vector<QuantizerClip>& clips, bool
     }
     clips_.push_back({clip, {range.min.clone(), range.max.clone()}});
   }
-  point_ = start();
+  point_ = Point(size(), std::numeric_limits<double>::quiet_NaN());
 }
 
 Region ClipSpace::region() const {

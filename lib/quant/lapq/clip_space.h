@@ -24,7 +24,8 @@ public:
   /// The first FakeQuantize node that depends on a coordinate.
   const std::string& node(size_t axis) const { return clips_[axes_[axis].clip].clip.name(); }
 
-  /// Sets the graph's clips; returns the parameters that were written: those of clips that were elsewhere.
+  /// Sets the graph's clips; returns the parameters that were written: those of clips that were elsewhere, at first all
+  /// (so that a point has the same bits whatever was set before).
   std::vector<std::string> set(const Point& point);
 
 private:
@@ -40,7 +41,7 @@ private:
   Graph& graph_;
   std::vector<PlacedClip> clips_;
   std::vector<Axis> axes_;
-  Point point_;  ///< where the graph is
+  Point point_;  ///< where the graph is; NaN: not set yet
 };
 
 }  // namespace compress::quant

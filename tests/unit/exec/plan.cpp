@@ -110,19 +110,19 @@ TEST_CASE("plan: one node runs alone", "[exec]") {
 }
 
 TEST_CASE("plan: a refreshed plan has the bits of a new one", "[exec]") {
-  auto graph = network(
-      "graph g(x: float[N,4,8,8]) -> (y = fc, weight = twice)\nparameter w: float[4,4,3,3]\nparameter f: float[1] fixed\n" +
-      batch_norm_parameters("bn", 4) +
-      "parameter fc.weight: float[5,4]\nparameter fc.bias: float[5]\ntwice = Mul(%w, %f)\n"
-      "conv = Conv(x, twice) pads=[1,1,1,1]\n" +
-      batch_norm("bn", "conv") +
-      "act = Relu(bn)\nsum = Add(act, x)\nscaled = Mul(sum, %f)\npool = GlobalAveragePool(scaled)\n"
-      "flat = Flatten(pool)\nfc = Gemm(flat, %fc.weight, %fc.bias) transB=1\n");
+  auto graph = network("graph g(x: float[N,4,8,8]) -> (y = fc, weight = twice)\nparameter w: float[4,4,3,3]\nparameter "
+                       "f: float[1] fixed\n" +
+                       batch_norm_parameters("bn", 4) +
+                       "parameter fc.weight: float[5,4]\nparameter fc.bias: float[5]\ntwice = Mul(%w, %f)\n"
+                       "conv = Conv(x, twice) pads=[1,1,1,1]\n" +
+                       batch_norm("bn", "conv") +
+                       "act = Relu(bn)\nsum = Add(act, x)\nscaled = Mul(sum, %f)\npool = GlobalAveragePool(scaled)\n"
+                       "flat = Flatten(pool)\nfc = Gemm(flat, %fc.weight, %fc.bias) transB=1\n");
   const exec::Tensors inputs{image({9, 4, 8, 8}, 1)};
   for (const bool optimize : {true, false}) {
     exec::Plan plan(graph, {.optimize = optimize});
     const auto before = plan.run(inputs);
-    for (const std::string name : {"f", "w", "bn.weight", "fc.weight", "fc.bias"}) {
+    for (const std::string name : {"f", "w", "bn.gamma", "fc.weight", "fc.bias"}) {
       INFO(name << (optimize ? " optimised" : " plain"));
       graph.writable(name).mul_(1.5);
       const auto old = plan.run(inputs);

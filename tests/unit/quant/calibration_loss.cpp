@@ -88,7 +88,7 @@ TEST_CASE("calibration_loss: weights may change as well") {
   const auto samples = quant::labelled_samples(world.calibration(), 48);
   CalibrationLoss loss(world.graph, samples);
   const auto before = loss.evaluate();
-  world.graph.assign("fc.bias", world.graph.parameter("fc.bias").value.add(at::tensor({1.0, 0.0, 0.0, 0.0, 0.0})));
+  world.graph.assign("fc.bias", world.graph.parameter("fc.bias").value.add(at::tensor({1.F, 0.F, 0.F, 0.F, 0.F})));
   loss.changed(std::vector<std::string>{"fc.bias"});
   const auto after = loss.evaluate();
   REQUIRE_FALSE(same(after, before));

@@ -100,7 +100,8 @@ TEST_CASE("compare_summaries: every kind can be compared") {
     REQUIRE_THAT(same.text, Catch::Contains("rows are the same in these columns."));
     const auto changed = compared(std::string(summary->name), network(4), network(3));
     REQUIRE(changed.sheet.rows() == changed.json["rows"].size());
-    if (summary->name != "masks") REQUIRE(changed.json["rows"] != same.json["rows"]);
+    // There are neither masks nor, without quantisers, histograms.
+    if (!same.json["rows"].empty() && summary->name != "masks") REQUIRE(changed.json["rows"] != same.json["rows"]);
   }
 }
 
