@@ -51,7 +51,8 @@ at::Tensor reads(const Node& node, int64_t inputs, const at::Tensor& weight) {
   const at::Tensor used = weight.detach().ne(0);
   if (!is_convolution(node)) return input_by_output(node, used).contiguous();
   const int64_t groups = node.attributes.integer("group", 1);
-  at::Tensor kernels = used.dim() > 2 ? used.flatten(2).any(2) : used;  // [outputs, inputs per group], transposed [inputs, outputs per group]
+  at::Tensor kernels = used.dim() > 2 ? used.flatten(2).any(2)
+                                      : used;  // [outputs, inputs per group], transposed [inputs, outputs per group]
   const int64_t group_inputs = inputs / groups;
   const int64_t group_outputs = is_transposed(node) ? kernels.size(1) : kernels.size(0) / groups;
   if (!is_transposed(node))

@@ -24,7 +24,8 @@ std::optional<size_t> mean_input(const Node& node) {
   return std::nullopt;
 }
 
-constexpr size_t kScaleInput = 7;  ///< of ConvBatchNormalization: the scale of its folded weight; the zero point follows
+constexpr size_t kScaleInput =
+    7;  ///< of ConvBatchNormalization: the scale of its folded weight; the zero point follows
 
 /// Mean and squared deviations of all numbers seen, per channel, in double precision (Chan et al. 1979).
 struct Moments {

@@ -111,7 +111,7 @@ TEST_CASE("lapq_quantizer: with an init_method layers start by the error of thei
 
 TEST_CASE("lapq_quantizer: grids of every kind") {
   const std::string bits = "bits_weights: 3, bits_activations: 3, ";
-  for (const std::string grids :
+  for (const std::string& grids :
        {bits + "activations: symmetric, weights: symmetric_restricted",
         bits + "activations: symmetric_restricted, weights: symmetric",
         bits + "activations: asymmetric_signed, weights: asymmetric_signed",
