@@ -120,7 +120,8 @@ def native(bits_weights, bits_activations, **arguments):
     return compress_row(**{"class": "PostTrainQuantizer", "bits_weights": bits_weights, "bits_activations": bits_activations} | arguments)
 
 
-OBSERVERS = ["min_max", "averaged_min_max", "percentile", "mse", "lp_norm", "entropy", "sqnr", "aciq_laplace", "aciq_gauss"]
+L3 = {"class": "lp_norm", "p": 3}
+OBSERVERS = {name: name for name in ["min_max", "percentile", "mse", "sqnr"]} | {"lp_norm 3": L3}
 ROWS = {
     "onnxruntime W8A8 min-max": onnxruntime_row("MinMax"),
     "onnxruntime W8A8 min-max per tensor": onnxruntime_row("MinMax", per_channel=False),
@@ -129,9 +130,11 @@ ROWS = {
     "nncf W8A8": nncf_row,
     "compress W8A8": native(8, 8),
     "compress W8A8 per tensor": native(8, 8, per_channel_weights=False),
-    "compress W4A8": native(4, 8),
-    **{f"compress W4A4 {observer}": native(4, 4, observer=observer) for observer in OBSERVERS},
-    "compress W4A4 LAPQ": compress_row(**{"class": "LapqQuantizer", "bits_weights": 4, "bits_activations": 4}),
+    "compress W4A8 min_max": native(4, 8),
+    "compress W4A8 lp_norm 3, bias correction": native(4, 8, weight_observer=L3, bias_correction=True),
+    **{f"compress W4A4 {name}": native(4, 4, observer=observer, weight_observer=observer) for name, observer in OBSERVERS.items()},
+    "compress W4A4 LAPQ": compress_row(**{"class": "LapqQuantizer", "bits_weights": 4, "bits_activations": 4,
+                                          "per_channel_weights": True, "maxiter": 1}),
 }
 
 

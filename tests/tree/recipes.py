@@ -46,7 +46,8 @@ def block(summary):
         text.append(f'weights {number(before["weight_bytes"])} -> {number(after["weight_bytes"])} bytes')
     seconds = round(summary['seconds'])
     validation = f' and {number(data["validation"])} for validation' if data['validation'] else ''
-    how = (f'{summary["epochs"]} epoch{"s" if summary["epochs"] > 1 else ""} of {number(data["train"])} images{validation}, seed {summary["seed"]}, '
+    trained = f'{summary["epochs"]} epoch{"s" if summary["epochs"] > 1 else ""} of {number(data["train"])} images' if summary['epochs'] else 'No training'
+    how = (f'{trained}{validation}, seed {summary["seed"]}, '
            f'{seconds // 60}:{seconds % 60:02d} on {summary["threads"]} thread{"s" if summary["threads"] > 1 else ""}')
     failed = ''.join(f' Falls short: {failure}.' for failure in summary['failed_checks'])
     words = f'Measured: {"; ".join(text)}. {how}.{failed}'
