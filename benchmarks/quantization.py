@@ -11,6 +11,7 @@ Needs onnxruntime; rows of NNCF are left out where it is not installed.
 import argparse
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -103,7 +104,7 @@ def compress_row(**quantizer):
             "name": "quantization",
             "model": {"onnx": str(job.model)},
             "data": {"name": "numpy", "path": str(job.data), "normalize": {"mean": MEAN.ravel().tolist(), "std": STD.ravel().tolist()},
-                     "limits": {"test": 1}},
+                     "validation_split": 0, "limits": {"test": 1}},
             "training": {"epochs": 0},
             "quantizers": {"row": quantizer},
             "policies": [{"quantizer": {"instance_name": "row"}}],
@@ -111,7 +112,10 @@ def compress_row(**quantizer):
         }
         file = job.folder / "recipe.yaml"
         file.write_text(json.dumps(recipe))
-        subprocess.run([job.program, "run", file, "--out", job.folder / "run", "--quiet"], check=True)
+        shutil.rmtree(job.folder / "run", ignore_errors=True)
+        done = subprocess.run([job.program, "run", file, "--out", job.folder / "run"], capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(done.stderr)
 
     return quantize
 

@@ -48,6 +48,7 @@ public:
     const auto runtime = this->runtime();
     problems.capture([&] { rules(runtime.get()).check_names(graph, problems); });
     refuse_quantised(graph, problems);
+    post_training_.bind(problems);
   }
 
   bool post_training() const override { return true; }

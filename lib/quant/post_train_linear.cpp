@@ -35,6 +35,7 @@ public:
   void bind(const Graph& graph, Problems& problems) override {
     problems.capture([&] { rules().check_names(graph, problems); });
     refuse_quantised(graph, problems);
+    post_training_.bind(problems);
   }
 
   bool post_training() const override { return true; }

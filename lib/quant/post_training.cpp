@@ -8,6 +8,7 @@
 #include "quant/net_aware.h"
 #include "quant/statistics_file.h"
 
+#include <filesystem>
 #include <limits>
 
 namespace compress::quant {
@@ -60,6 +61,12 @@ void PostTrainingArguments::check() const {
   if (!statistics.empty() && !save_statistics.empty())
     throw request_error("'save_statistics' has nothing to write: the statistics come from '{}'", statistics)
         .hint("leave one of the two out");
+}
+
+void PostTrainingArguments::bind(Problems& problems) const {
+  if (statistics.empty() || std::filesystem::is_regular_file(statistics)) return;
+  problems.add(request_error("the statistics file '{}' is not there", statistics)
+                   .hint("paths are relative to the working directory; save_statistics writes such a file"));
 }
 
 int64_t PostTrainingArguments::calibration_samples() const {

@@ -28,6 +28,8 @@ struct PostTrainingArguments {
   /// `otherwise`: what holds when neither samples nor statistics are given.
   void declare(Settings& settings, const std::string& statistics_name, const std::string& otherwise);
   void check() const;
+  /// A problem when the file of statistics is not there.
+  void bind(Problems& problems) const;
   int64_t calibration_samples() const;
   double calibration_fraction() const { return fraction.value_or(0); }
   PostTraining settings(const Calibration& calibration) const;

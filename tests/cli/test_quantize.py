@@ -101,6 +101,11 @@ class Quantize(Case):
         self.refused('--qe-stats-file', 'none.yaml', '--observer', 'mse',
                      texts=("observer 'mse' needs a histogram, which statistics files do not hold", 'from a file work: aciq_gauss'))
 
+    def test_a_statistics_file_that_is_not_there(self):
+        self.refused('--qe-stats-file', 'none.yaml', '--out', self.folder / 'run',
+                     texts=("the statistics file 'none.yaml' is not there", 'save_statistics writes such a file'))
+        self.assertEqual(list(self.folder.iterdir()), [])
+
     def test_weights_only(self):
         path, summary = self.quantize('--qeba', '0')
         self.assertNotIn(b'QuantizeLinear', path.read_bytes().replace(b'DequantizeLinear', b''))
