@@ -8,7 +8,7 @@
 #include "io/onnx.h"
 #include "ops/op.h"
 #include "passes/pass.h"
-#include "quant/calibrate.h"
+#include "quant/post_training/calibrate.h"
 
 #include <ATen/ops/randn.h>
 

@@ -9,9 +9,9 @@
 #include "core/error.h"
 #include "core/settings.h"
 #include "io/onnx.h"
-#include "quant/calibration_loss.h"
 #include "quant/lapq/clip_space.h"
 #include "quant/lapq/powell.h"
+#include "quant/post_training/calibration_loss.h"
 #include "train/samples.h"
 #include "train/trainer.h"
 

@@ -49,6 +49,9 @@ public:
   Fault fault() const { return fault_; }
   const std::string& message() const { return message_; }
   const Place& place() const { return place_; }
+  const std::vector<std::string>& hints() const { return hints_; }
+  /// What was being done, innermost first.
+  const std::vector<std::string>& contexts() const { return contexts_; }
   const std::vector<Error>& others() const { return others_; }
 
   /// The whole text: "file:1:2: error: message\n  while ...\n  hint: ...", the others below it.

@@ -39,10 +39,10 @@ public:
       if (entry->name == name) return entry;
     return nullptr;
   }
-  /// Throws a request error with the nearest name.
+  /// Throws a request error with the nearest name, or with all names.
   std::unique_ptr<T> make(std::string_view name) const {
     if (const auto* entry = find(name)) return entry->make();
-    throw request_error("unknown {} '{}'", kind_, name).hint(did_you_mean(name, names()));
+    throw request_error("unknown {} '{}'", kind_, name).hint(did_you_mean_or_allowed(name, names()));
   }
 
 private:

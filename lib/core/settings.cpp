@@ -15,11 +15,6 @@ std::string in_owner(std::string_view owner) {
   return owner.empty() ? "" : fmt::format(" in {}", owner);
 }
 
-std::string allowed_keys(std::string_view key, const std::vector<std::string>& known) {
-  const auto near = did_you_mean(key, known);
-  return near.empty() && !known.empty() ? "allowed: " + join_words(known) : near;
-}
-
 std::string summary(const Field& field) {
   const auto limits = field.range.empty() ? "" : " " + field.range;
   return fmt::format("'{}' is {}{}: {}", field.name, with_article(field.type), limits, field.doc);
@@ -91,7 +86,7 @@ void Settings::read(const Yaml& map, std::string_view owner, const std::vector<s
     else if (std::ranges::find(known, key) == known.end())
       problems.add(request_error("unknown key '{}'{}", key, in_owner(owner))
                        .at(map.key_place(key))
-                       .hint(allowed_keys(key, known)));
+                       .hint(did_you_mean_or_allowed(key, known)));
   }
   for (const auto& field : fields_) {
     if (const auto* value = map.find(field.name))

@@ -55,6 +55,11 @@ std::string did_you_mean(std::string_view word, std::span<const std::string> kno
   return best.empty() ? "" : fmt::format("did you mean '{}'?", best);
 }
 
+std::string did_you_mean_or_allowed(std::string_view word, std::span<const std::string> known) {
+  const auto near = did_you_mean(word, known);
+  return near.empty() && !known.empty() ? "allowed: " + join_words(known) : near;
+}
+
 std::string join(std::span<const std::string> words, std::string_view separator) {
   std::string text;
   for (size_t i = 0; i < words.size(); ++i) {

@@ -15,6 +15,9 @@ std::string nearest(std::string_view word, std::span<const std::string> known);
 /// "did you mean 'x'?", or "" when nothing is near.
 std::string did_you_mean(std::string_view word, std::span<const std::string> known);
 
+/// "did you mean 'x'?", or when nothing is near "allowed: a, b and c"; "" when nothing is known.
+std::string did_you_mean_or_allowed(std::string_view word, std::span<const std::string> known);
+
 /// "a, b and c".
 std::string join_words(std::span<const std::string> words, std::string_view last = "and");
 std::string join(std::span<const std::string> words, std::string_view separator);

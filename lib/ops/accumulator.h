@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-/// Sums of products in a register of few bits, simulated (Distiller's `bits_accum`, distiller.md 2.3).
+/// Sums of products in a register of few bits, simulated (`bits_accum` of Distiller's PostTrainLinearQuantizer).
 namespace compress::ops {
 
 /// The integers of an accumulator: -2^(bits-1) to 2^(bits-1) - 1.

@@ -15,7 +15,7 @@
 /// On other grids (one scale for all channels, powers of two, formats that are no integers) f comes from the running
 /// variance before the batch, and channels with f = 0 keep their weight as it is, since their output is beta anyway.
 ///
-/// By the scheme `exact` (Distiller's SimulatedFoldedBatchNorm, distiller.md 2.4) a first convolution with the plain
+/// By the scheme `exact` (Distiller's SimulatedFoldedBatchNorm) a first convolution with the plain
 /// weight gives the batch's statistics, which move the running ones; the second one has the quantised folded weight,
 /// and its result is multiplied by sigma_running / sigma_batch.
 ///

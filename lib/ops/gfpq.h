@@ -7,7 +7,7 @@
 /// GFPQ, the number format of HiSilicon's NNIE: a sign and a level of an exponential scale. Steps are even in the
 /// logarithm: 16 an octave with 8 bits (128 levels), 128 an octave with 16 bits (1408 levels). One number a tensor, the
 /// mark z, says where the scale lies: level k is 2^((z + k) / steps). Bit for bit the vendor's library libgfpq 1.1.5 on
-/// single precision (integer_deployment.md 3.2; vectors: tests/golden/gfpq.json).
+/// single precision (vectors: tests/golden/gfpq.json).
 namespace compress::ops {
 
 struct GfpqFormat {

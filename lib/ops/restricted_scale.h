@@ -18,10 +18,10 @@ struct FixedPointScale {
   at::Tensor value;              ///< multiplier / 2^shift, double precision; exact
 };
 
-/// Distiller's approximation of a re-quantisation scale by a multiplier of so many bits (`scale_approx_mult_bits`,
-/// distiller.md 2.2): shift = floor(log2((2^bits - 1) / scale)), multiplier = floor(scale * 2^shift). It is never above
-/// the scale, and below it by less than 2 / (2^bits - 1) of it. Throws a request error when bits are not 2 to 31 or
-/// when a scale is not a positive finite number.
+/// Distiller's approx_scale_as_mult_and_shift(): a re-quantisation scale as a multiplier of so many bits
+/// (`scale_approx_mult_bits`): shift = floor(log2((2^bits - 1) / scale)), multiplier = floor(scale * 2^shift). It is
+/// never above the scale, and below it by less than 2 / (2^bits - 1) of it. Throws a request error when bits are not 2
+/// to 31 or when a scale is not a positive finite number.
 FixedPointScale fixed_point_scale(const at::Tensor& scale, int64_t bits);
 
 }  // namespace compress::ops

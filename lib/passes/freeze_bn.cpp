@@ -20,7 +20,7 @@ int64_t freeze_batch_norms(Graph& graph, bool affine) {
 
 namespace {
 
-/// nnieqat's freeze_bn (integer_deployment.md 3.1).
+/// nnieqat's freeze_bn.
 class FreezeBn final : public Pass {
 public:
   void declare(Settings& s) override { s.optional("freeze_bn_affine", affine_, "gamma and beta do not learn either"); }

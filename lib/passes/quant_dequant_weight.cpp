@@ -8,7 +8,7 @@ namespace compress::passes {
 
 namespace {
 
-/// nnieqat's quant_dequant_weight (integer_deployment.md 3.1): whatever reads a weight reads it rounded to GFPQ levels.
+/// nnieqat's quant_dequant_weight: whatever reads a weight reads it rounded to GFPQ levels.
 /// The weight itself stays as it is behind a quantiser, so training goes on with it, a file without own operators gets
 /// the rounded numbers, and unquant_weight takes the quantisers away again.
 class QuantDequantWeight final : public Pass {

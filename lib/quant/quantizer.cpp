@@ -3,7 +3,7 @@
 namespace compress::quant {
 
 #define ENTRY(name) extern const Entry<Quantizer> name;
-#include "quant/quantizers.def"
+#include "quant/post_training/post_training_quantizers.def"
 // then those that train
 #include "quant/training/training_quantizers.def"
 #undef ENTRY
@@ -11,7 +11,7 @@ namespace compress::quant {
 const Registry<Quantizer>& quantizers() {
 #define ENTRY(name) &name,
   static constexpr const Entry<Quantizer>* kEntries[] = {
-#include "quant/quantizers.def"
+#include "quant/post_training/post_training_quantizers.def"
 // then those that train
 #include "quant/training/training_quantizers.def"
   };

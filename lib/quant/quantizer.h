@@ -32,7 +32,8 @@ struct Calibration {
   std::filesystem::path directory = {};  ///< for files of the quantiser's own; empty: there is none
 };
 
-/// Puts FakeQuantize nodes on a graph. One file and one line in quantizers.def each.
+/// Puts FakeQuantize nodes on a graph. One file each, and one line in
+/// post_training_quantizers.def or training_quantizers.def.
 ///
 /// In training it is told of every moment from prepare() on (train::Hook), in the epochs of its policy: to lower bits,
 /// to add to the loss, to keep state across a resume.

@@ -2,7 +2,7 @@
 #include "core/cpu.h"
 #include "core/text.h"
 #include "quant/quantizer.h"
-#include "quant/quantizer_report.h"
+#include "quant/report/quantizer_report.h"
 #include "report/summary.h"
 #include "train/kept_samples.h"
 

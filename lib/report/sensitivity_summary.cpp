@@ -1,5 +1,5 @@
 #include "quant/quantizer.h"
-#include "quant/sensitivity.h"
+#include "quant/report/sensitivity.h"
 #include "report/summary.h"
 #include "train/kept_samples.h"
 

@@ -2,7 +2,7 @@
 
 #include "core/random.h"
 #include "passes/pass.h"
-#include "quant/conv_batch_normalization.h"
+#include "quant/training/conv_batch_normalization.h"
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>

@@ -3,9 +3,9 @@
 #include "core/file.h"
 #include "io/onnx.h"
 #include "passes/pass.h"
-#include "quant/encodings.h"
-#include "quant/export_formats.h"
-#include "quant/overflow_guard.h"
+#include "quant/encodings/encodings.h"
+#include "quant/export/export_formats.h"
+#include "quant/export/overflow_guard.h"
 #include "quant/quantizer.h"
 
 #include <algorithm>

@@ -4,7 +4,7 @@
 #include "data/dataset.h"
 #include "distill/distiller.h"
 #include "early_exit/exit_config.h"
-#include "quant/overflow_guard.h"
+#include "quant/export/overflow_guard.h"
 #include "schedule/component.h"
 #include "schedule/scheduler.h"
 #include "train/trainer.h"

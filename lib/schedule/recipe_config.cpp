@@ -1,7 +1,7 @@
 #include "core/text.h"
 #include "io/onnx.h"
-#include "quant/encodings.h"
-#include "quant/export_formats.h"
+#include "quant/encodings/encodings.h"
+#include "quant/export/export_formats.h"
 #include "schedule/recipe.h"
 
 namespace compress::schedule {

@@ -10,7 +10,7 @@
 #include "io/onnx.h"
 #include "io/safetensors.h"
 #include "ops/op.h"
-#include "quant/export_formats.h"
+#include "quant/export/export_formats.h"
 #include "quant/quantizer.h"
 #include "support/small_zoo.h"
 #include "support/wear_in.h"

@@ -4,8 +4,8 @@
 #include "command.h"
 #include "core/text.h"
 #include "io/onnx.h"
-#include "quant/encodings.h"
-#include "quant/export_formats.h"
+#include "quant/encodings/encodings.h"
+#include "quant/export/export_formats.h"
 #include "run/preflight.h"
 
 namespace compress::tools {

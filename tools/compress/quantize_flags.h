@@ -12,7 +12,7 @@
 
 namespace compress::tools {
 
-/// The flags that describe a post-training quantiser: Distiller's --qe-* and --lapq-* (distiller.md 2.3, 2.6) and those
+/// The flags that describe a post-training quantiser: Distiller's --qe-* and --lapq-* and those
 /// of our own. Each stands for one argument of the quantiser's class, with the flag as its place, so that what is wrong
 /// with a value is said of the flag.
 class QuantizerFlags {

@@ -2,7 +2,6 @@
 
 #include "command.h"
 #include "core/progress.h"
-#include "core/text.h"
 
 #include <cstdio>
 
@@ -11,7 +10,6 @@ namespace compress::tools {
 namespace {
 
 using nlohmann::json;
-constexpr std::string_view kWhile = "  while ", kHint = "  hint: ";
 
 json where(const Place& place) {
   json object = json::object();
@@ -21,22 +19,10 @@ json where(const Place& place) {
   return object;
 }
 
-/// What stands behind `prefix` in the lines that follow the message, up to the text of the next error.
-json lines_with(const Error& error, std::string_view prefix) {
-  auto found = json::array();
-  const auto lines = split(error.what(), '\n');
-  const auto of_message = split(error.message(), '\n').size();
-  for (size_t i = of_message; i < lines.size(); ++i) {
-    if (!lines[i].starts_with(kWhile) && !lines[i].starts_with(kHint)) break;
-    if (lines[i].starts_with(prefix)) found.push_back(lines[i].substr(prefix.size()));
-  }
-  return found;
-}
-
 json to_json(const Error& error) {
   json object{{"message", error.message()},
-              {"while", lines_with(error, kWhile)},
-              {"hints", lines_with(error, kHint)},
+              {"while", error.contexts()},
+              {"hints", error.hints()},
               {"exit_code", exit_status(error.fault())}};
   if (error.place() != Place{}) object["where"] = where(error.place());
   return object;

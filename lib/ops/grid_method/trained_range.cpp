@@ -8,7 +8,7 @@ namespace compress::ops {
 namespace {
 
 /// A symmetric grid moves both ends by the gradient of their distance from 0, so that they stay mirror images
-/// (AIMET; post_training.md 2.15).
+/// (AIMET's range learning).
 Grid symmetric_grid(const at::Tensor& min, const at::Tensor& max, const MethodCall& call) {
   const auto& spec = call.spec;
   const double steps = static_cast<double>(spec.high()) + (spec.is_signed && !spec.narrow ? 0.5 : 0);

@@ -1,6 +1,6 @@
 #include "ops/gfpq.h"
 #include "ops/grid_format.h"
-#include "quant/encodings.h"
+#include "quant/encodings/encodings.h"
 
 #include <nlohmann/json.hpp>
 

@@ -1,4 +1,4 @@
-#include "quant/encodings.h"
+#include "quant/encodings/encodings.h"
 
 #include <bit>
 

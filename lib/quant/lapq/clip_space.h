@@ -1,7 +1,7 @@
 #pragma once
 
 #include "quant/lapq/evaluations.h"
-#include "quant/quantizer_clips.h"
+#include "quant/post_training/quantizer_clips.h"
 
 #include <string>
 #include <vector>

@@ -1,8 +1,8 @@
 #pragma once
 
-#include "quant/calibration_loss.h"
 #include "quant/lapq/record.h"
-#include "quant/quantizer_clips.h"
+#include "quant/post_training/calibration_loss.h"
+#include "quant/post_training/quantizer_clips.h"
 
 #include <optional>
 #include <string>

@@ -1,8 +1,8 @@
 #pragma once
 
-#include "quant/calibration_loss.h"
 #include "quant/lapq/evaluations.h"
-#include "quant/quantizer_clips.h"
+#include "quant/post_training/calibration_loss.h"
+#include "quant/post_training/quantizer_clips.h"
 
 #include <functional>
 #include <vector>
@@ -13,7 +13,7 @@ namespace compress::quant {
 using SmallSearch = std::function<Outcome(Evaluations&, const Region&, const Point& start)>;
 
 /// Moves the clips of each weighted layer, its weight's and its output's together, to where the p-norm of the error of
-/// the layer's output is least, as Distiller starts LAPQ (distiller.md 2.6): the layer reads what it reads in floating
+/// the layer's output is least, as Distiller starts LAPQ (`init_mode: L2`): the layer reads what it reads in floating
 /// point, and each layer is by itself. Starts where the clips are. Clips of other values stay.
 ///
 /// `reference` evaluates the network in floating point, folded alike; `quantised` is told of what changed. Keeps one

@@ -1,8 +1,8 @@
 #include "quant/lapq/lp_clips.h"
 
 #include "core/yaml.h"
-#include "quant/observer.h"
-#include "quant/quantizer_node.h"
+#include "quant/insertion/quantizer_node.h"
+#include "quant/observer/observer.h"
 
 #include <ATen/core/grad_mode.h>
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "quant/calibration_loss.h"
-#include "quant/quantizer_clips.h"
+#include "quant/post_training/calibration_loss.h"
+#include "quant/post_training/quantizer_clips.h"
 
 #include <vector>
 

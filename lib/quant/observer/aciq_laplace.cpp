@@ -1,4 +1,4 @@
-#include "quant/aciq.h"
+#include "quant/statistics/aciq.h"
 
 #include <cmath>
 

@@ -1,5 +1,5 @@
-#include "quant/observer.h"
-#include "quant/range_search.h"
+#include "quant/observer/observer.h"
+#include "quant/statistics/range_search.h"
 
 #include <algorithm>
 #include <cmath>

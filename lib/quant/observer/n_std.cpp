@@ -1,4 +1,4 @@
-#include "quant/observer.h"
+#include "quant/observer/observer.h"
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
-#include "quant/grid_words.h"
-#include "quant/runtime.h"
+#include "quant/rules/grid_words.h"
+#include "quant/runtime/runtime.h"
 
 /// CMSIS-NN on microcontrollers, by the rules of TensorFlow Lite for 8-bit integers: values signed with a zero point,
 /// weights signed without the lowest integer, per output channel, biases 32 bits.

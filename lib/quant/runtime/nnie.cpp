@@ -1,5 +1,5 @@
-#include "quant/grid_words.h"
-#include "quant/runtime.h"
+#include "quant/rules/grid_words.h"
+#include "quant/runtime/runtime.h"
 
 /// HiSilicon NNIE: values and weights in the logarithmic format GFPQ of 8 bits (16: bits_activations and bits_weights),
 /// one mark for each tensor; biases stay in floating point (see docs/quantization.md).

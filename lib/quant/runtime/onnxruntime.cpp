@@ -1,5 +1,5 @@
-#include "quant/grid_words.h"
-#include "quant/runtime.h"
+#include "quant/rules/grid_words.h"
+#include "quant/runtime/runtime.h"
 
 /// ONNX Runtime on processors: values 8 bits unsigned with a zero point, weights 8 bits signed per output channel,
 /// biases 32 bits on the accumulator's grid. Operators: those whose QDQ form it fuses to an integer kernel (its graph

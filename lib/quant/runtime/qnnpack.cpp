@@ -1,5 +1,5 @@
-#include "quant/grid_words.h"
-#include "quant/runtime.h"
+#include "quant/rules/grid_words.h"
+#include "quant/runtime/runtime.h"
 
 /// QNNPACK, the integer kernels of PyTorch on phones: values 8 bits unsigned with a zero point, weights 8 bits signed
 /// with one scale (per_channel_weights: true works too, since PyTorch 1.7), biases 32 bits.

@@ -1,5 +1,5 @@
-#include "quant/grid_words.h"
-#include "quant/runtime.h"
+#include "quant/rules/grid_words.h"
+#include "quant/runtime/runtime.h"
 
 /// TensorRT: everything 8 bits signed and symmetric, weights per output channel; zero points other than 0 are refused,
 /// and so are biases of integers: they stay in floating point. Constants that are added or multiplied do too.

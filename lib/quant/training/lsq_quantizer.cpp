@@ -1,4 +1,4 @@
-#include "quant/grid_words.h"
+#include "quant/rules/grid_words.h"
 #include "quant/training/step_size_observers.h"
 #include "quant/training/training_quantizer.h"
 

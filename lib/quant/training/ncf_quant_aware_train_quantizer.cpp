@@ -1,6 +1,6 @@
 #include "quant/training/range_linear.h"
 
-/// Distiller's NCFQuantAwareTrainQuantizer (distiller.md 2.4), for recommenders: outputs of products, concatenations
+/// Distiller's NCFQuantAwareTrainQuantizer, for recommenders: outputs of products, concatenations
 /// and linear layers have grids, the last layer's too; inputs, which are indices, have none.
 namespace compress::quant {
 namespace {

@@ -1,6 +1,6 @@
 #include "quant/training/relu_arguments.h"
 
-/// NEMO's fake quantisation (integer_deployment.md 1.2): outputs of ReLUs clipped at a learned alpha that begins with
+/// NEMO's fake quantisation (PACT_Act and PACT_Conv2d): outputs of ReLUs clipped at a learned alpha that begins with
 /// what calibration sees, weights clipped to a learned [-alpha, beta] that begins with their extremes. Differences:
 /// values round to the nearest number where NEMO takes the floor, so that what is trained is what a runtime's quantiser
 /// computes; 2^bits integers with a zero point where NEMO's data-dependent windows need a bit more.

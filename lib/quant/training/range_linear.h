@@ -1,7 +1,7 @@
 #pragma once
 
-#include "quant/freeze_delay.h"
-#include "quant/grid_words.h"
+#include "quant/rules/grid_words.h"
+#include "quant/training/freeze_delay.h"
 #include "quant/training/training_quantizer.h"
 
 namespace compress::quant {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "quant/grid_words.h"
+#include "quant/rules/grid_words.h"
 #include "quant/training/training_quantizer.h"
 
 namespace compress::quant {

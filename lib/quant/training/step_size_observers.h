@@ -1,6 +1,6 @@
 #pragma once
 
-#include "quant/observer.h"
+#include "quant/observer/observer.h"
 
 /// Where learned step sizes begin, as ranges.
 namespace compress::quant {

@@ -1,7 +1,7 @@
-#include "quant/layer_arguments.h"
+#include "quant/rules/layer_arguments.h"
 #include "quant/training/training_quantizer.h"
 
-/// AIMET's range learning (post_training.md 2.15): both ends of every range are parameters, which begin where an
+/// AIMET's range learning: both ends of every range are parameters, which begin where an
 /// observer puts them.
 namespace compress::quant {
 namespace {

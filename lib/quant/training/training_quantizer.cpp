@@ -1,7 +1,7 @@
 #include "quant/training/training_quantizer.h"
 
 #include "ops/grid_method.h"
-#include "quant/calibrate.h"
+#include "quant/post_training/calibrate.h"
 
 namespace compress::quant {
 

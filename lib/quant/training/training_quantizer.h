@@ -1,11 +1,11 @@
 #pragma once
 
 #include "core/text.h"
-#include "quant/bit_schedule.h"
-#include "quant/conv_batch_normalization.h"
-#include "quant/insertion.h"
+#include "quant/insertion/insertion.h"
 #include "quant/quantizer.h"
-#include "quant/relaxation.h"
+#include "quant/training/bit_schedule.h"
+#include "quant/training/conv_batch_normalization.h"
+#include "quant/training/relaxation.h"
 
 #include <optional>
 #include <string>

@@ -35,8 +35,9 @@ TEST_CASE("registry: makes what is named", "[core]") {
   REQUIRE(shapes.names() == std::vector<std::string>{"Square", "Triangle"});
 }
 
-TEST_CASE("registry: an unknown name is an error with the nearest one", "[core]") {
+TEST_CASE("registry: an unknown name is an error with the nearest one, or with all", "[core]") {
   test::require_error([] { shapes.make("Sqare"); }, "unknown shape 'Sqare'", "did you mean 'Square'?");
+  test::require_error([] { shapes.make("Dodecahedron"); }, "unknown shape", "allowed: Square and Triangle");
 }
 
 }  // namespace compress

@@ -4,7 +4,7 @@
 #include "ops/gfpq.h"
 #include "passes/pass.h"
 #include "support/close.h"
-#include "unit/quant/support.h"
+#include "support/quantization.h"
 
 #include <catch2/catch.hpp>
 

@@ -1,8 +1,8 @@
 #include "ops/grid_method.h"
 #include "support/check_error.h"
 #include "support/close.h"
+#include "support/quantization.h"
 #include "support/tensors.h"
-#include "unit/quant/support.h"
 
 #include <ATen/TensorOperators.h>
 

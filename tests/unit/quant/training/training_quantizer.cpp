@@ -1,12 +1,12 @@
 #include "exec/plan.h"
 #include "ops/op.h"
 #include "passes/pass.h"
-#include "quant/absorb_batch_normalization.h"
-#include "quant/lowering.h"
-#include "quant/settle.h"
+#include "quant/export/absorb_batch_normalization.h"
+#include "quant/export/lowering.h"
+#include "quant/export/settle.h"
 #include "support/check_error.h"
 #include "support/close.h"
-#include "unit/quant/support.h"
+#include "support/quantization.h"
 #include "unit/quant/training/presets.h"
 
 #include <ATen/TensorOperators.h>

@@ -1,0 +1,221 @@
+#include "quant/export/accumulators.h"
+
+#include "core/log.h"
+#include "ops/op.h"
+#include "ops/restricted_scale.h"
+#include "quant/insertion/insertion.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/zeros_like.h>
+
+#include <map>
+#include <utility>
+#include <vector>
+
+namespace compress::quant {
+namespace {
+
+using ops::Quantization;
+
+constexpr int64_t kWidest = 32;  ///< bits of an accumulator that nobody narrowed
+
+/// A list of its own: the loops over it insert nodes.
+std::vector<Node*> weighted_layers(Graph& graph) {
+  std::vector<Node*> layers;
+  for (auto& node : graph.nodes())
+    if (ops::op_of(node).quantization == Quantization::weighted) layers.push_back(&node);
+  return layers;
+}
+
+ops::Grid stored_grid(const Graph& graph, const Node& quantizer) {
+  return {graph.parameter(quantizer.inputs[1]).value, graph.parameter(quantizer.inputs[2]).value};
+}
+
+const Node* weight_quantizer(const Graph& graph, const Node& layer) {
+  return integer_quantizer(graph, layer, ops::op_of(layer).weight_input);
+}
+
+/// Writes the values that the same integers have on another scale, and that scale.
+void move_to_scale(Graph& graph, const Node& quantizer, const at::Tensor& scale) {
+  const auto grid = stored_grid(graph, quantizer);
+  const auto axes = ops::grid_axes(quantizer);
+  const auto& value = graph.parameter(quantizer.inputs[0]).value;
+  const auto integers = ops::quantized(value, grid, ops::grid_spec(quantizer), axes);
+  const auto steps = integers.sub_(ops::along_axes(grid.zero_point, axes, value));
+  const auto moved = steps.to(value.scalar_type()).mul(ops::along_axes(scale, axes, value));
+  graph.assign(quantizer.inputs[0], moved);
+  graph.assign(quantizer.inputs[1], scale.reshape(grid.scale.sizes()));
+}
+
+/// Scale of the grid on which a layer's output is stored, perhaps behind its activation; undefined: none.
+at::Tensor output_scale(const Graph& graph, const Node& layer) {
+  for (const auto* node = &layer;;) {
+    const auto readers = graph.consumers(node->output());
+    if (readers.size() != 1 || graph.is_output(node->output())) return {};
+    node = readers.front();
+    if (const auto* quantizer = readers.front(); quantizer->op == "FakeQuantize") {
+      const bool fixed = quantizer->attributes.text("method", "fixed") == "fixed";
+      const auto& scale = graph.parameter(quantizer->inputs[1]).value;
+      return fixed && ops::grid_spec(*quantizer).is_integer() && scale.numel() == 1 ? scale.reshape({}) : at::Tensor();
+    }
+    if (ops::op_of(*node).quantization != Quantization::activation) return {};
+  }
+}
+
+/// The scale of a layer's weight with which its multiplier has so many bits.
+at::Tensor approximated_scale(const Graph& graph, const Node& layer, const at::Tensor& output, int64_t bits) {
+  const auto input = graph.parameter(integer_quantizer(graph, layer, 0)->inputs[1]).value.to(at::kDouble);
+  const auto weight = graph.parameter(weight_quantizer(graph, layer)->inputs[1]).value;
+  const auto wide = output.to(at::kDouble);
+  const auto multiplier = ops::fixed_point_scale(input * weight.to(at::kDouble) / wide, bits).value;
+  return (multiplier * wide / input).to(weight.scalar_type());
+}
+
+/// New scales of weights, by the name of their quantiser, and the layer that asked first.
+struct NewScale {
+  at::Tensor scale;
+  std::string layer;
+};
+using NewScales = std::map<std::string, NewScale>;
+
+void choose_scale(const Graph& graph, const Node& layer, NewScales& scales) {
+  const auto* weight = weight_quantizer(graph, layer);
+  const auto bits = weight == nullptr ? 0 : weight->attributes.integer("multiplier_bits", 0);
+  if (bits == 0 || !sum_scale(graph, layer).defined()) return;
+  const auto output = output_scale(graph, layer);
+  if (!output.defined()) return;
+  const auto scale = approximated_scale(graph, layer, output, bits);
+  const auto [place, first] = scales.try_emplace(weight->name, NewScale{scale, layer.name});
+  if (first || place->second.scale.equal(scale)) return;
+  throw request_error("'{}' and '{}' share the weight '{}' and need different multipliers", place->second.layer,
+                      layer.name, weight->inputs[0])
+      .hint("leave out scale_approx_mult_bits for these layers");
+}
+
+/// The quantiser of a layer's bias when that is on the grid of the sums.
+const Node* bias_on_sums(const Graph& graph, const Node& layer) {
+  const auto* bias = integer_quantizer(graph, layer, ops::op_of(layer).bias_input);
+  const auto scale = sum_scale(graph, layer);
+  if (bias == nullptr || !scale.defined() || graph.find_parameter(bias->inputs[0]) == nullptr) return nullptr;
+  return graph.parameter(bias->inputs[1]).value.equal(scale) ? bias : nullptr;
+}
+
+/// Bits of the accumulator of the layer that reads this weight.
+int64_t accumulator_bits(const Node* weight) {
+  return weight == nullptr ? kWidest : weight->attributes.integer("accumulator_bits", kWidest);
+}
+
+Node fixed_quantizer(std::string name, const std::string& value, const ops::GridSpec& spec) {
+  Node node{.name = std::move(name), .op = "FakeQuantize", .inputs = {value}};
+  set_grid(node.attributes, spec);
+  node.attributes.set("method", "fixed");
+  return node;
+}
+
+void add_scale(Graph& graph, Node& quantizer, const at::Tensor& scale, Changes& changes) {
+  quantizer.inputs.push_back(add_constant(graph, quantizer.name + ".scale", scale, changes));
+  quantizer.inputs.push_back(add_constant(graph, quantizer.name + ".zero_point", at::zeros_like(scale), changes));
+}
+
+void erase_attribute(Graph& graph, std::string_view name) {
+  for (auto& node : graph.nodes()) {
+    if (node.op != "FakeQuantize" || !node.attributes.has(name)) continue;
+    node.attributes.erase(name);
+    graph.touch();
+  }
+}
+
+/// Where a layer's output has its channels.
+int64_t channel_axis(const Node& layer, const ops::Infos& infos) {
+  return layer.op == "MatMul" ? std::ssize(infos.at(layer.output()).shape) - 1 : 1;
+}
+
+void quantize_bias(Graph& graph, Node& layer, Changes& changes) {
+  const auto& op = ops::op_of(layer);
+  if (op.bias_input < 0 || !layer.has_input(static_cast<size_t>(op.bias_input))) return;
+  auto& input = layer.inputs[static_cast<size_t>(op.bias_input)];
+  const auto scale = sum_scale(graph, layer);
+  if (!scale.defined() || graph.find_parameter(input) == nullptr) return;
+  if (weight_quantizer(graph, layer)->attributes.integer("float_bias", 0) != 0) return;
+  auto grid = kBiasGrid;
+  grid.bits = static_cast<int>(accumulator_bits(weight_quantizer(graph, layer)));
+  auto quantizer = fixed_quantizer(graph.unique_name(input + ".quantizer"), input, grid);
+  if (scale.numel() > 1) quantizer.attributes.set("axis", int64_t{0});
+  add_scale(graph, quantizer, scale, changes);
+  input = graph.insert_before(layer, std::move(quantizer)).name;
+  changes.nodes_changed += 2;
+}
+
+void narrow_accumulator(Graph& graph, const Node& layer, const ops::Infos& infos, Changes& changes) {
+  const auto bits = accumulator_bits(weight_quantizer(graph, layer));
+  if (bits >= kWidest) return;
+  const auto scale = sum_scale(graph, layer);
+  if (!scale.defined()) {
+    log::warning("the accumulator of '{}' is not narrowed to {} bits: its input and its weight are not both on fixed "
+                 "grids of integers",
+                 layer.name, bits);
+    return;
+  }
+  const auto value = layer.output();
+  auto quantizer = fixed_quantizer(graph.unique_name(value + ".accumulator"), value, {.bits = static_cast<int>(bits)});
+  if (scale.numel() > 1) quantizer.attributes.set("axis", channel_axis(layer, infos));
+  add_scale(graph, quantizer, scale, changes);
+  const auto& name = graph.insert_after(layer, std::move(quantizer)).name;
+  graph.replace_uses(value, name, name);
+  ++changes.nodes_changed;
+}
+
+}  // namespace
+
+const Node* integer_quantizer(const Graph& graph, const Node& node, int input) {
+  if (input < 0 || !node.has_input(static_cast<size_t>(input))) return nullptr;
+  const auto* producer = graph.producer(node.inputs[static_cast<size_t>(input)]);
+  if (producer == nullptr || producer->op != "FakeQuantize") return nullptr;
+  if (producer->attributes.text("method", "fixed") != "fixed") return nullptr;
+  return ops::grid_spec(*producer).is_integer() ? producer : nullptr;
+}
+
+at::Tensor sum_scale(const Graph& graph, const Node& layer) {
+  const auto *input = integer_quantizer(graph, layer, 0), *weight = weight_quantizer(graph, layer);
+  if (input == nullptr || weight == nullptr || ops::grid_axes(*weight).group_size > 0) return {};
+  const auto& input_scale = graph.parameter(input->inputs[1]).value;
+  if (input_scale.numel() != 1) return {};
+  const auto scale = input_scale * graph.parameter(weight->inputs[1]).value;
+  // The weight of a transposed convolution names the channels of one group.
+  return layer.op == "ConvTranspose" && scale.numel() > 1 ? scale.repeat(layer.attributes.integer("group", 1)) : scale;
+}
+
+bool is_accumulator(const Graph& graph, const Node& quantizer) {
+  const auto* layer = graph.producer(quantizer.inputs[0]);
+  if (quantizer.op != "FakeQuantize" || layer == nullptr) return false;
+  if (ops::op_of(*layer).quantization != Quantization::weighted) return false;
+  const auto scale = sum_scale(graph, *layer);
+  return scale.defined() && graph.parameter(quantizer.inputs[1]).value.equal(scale);
+}
+
+void quantize_biases(Graph& graph, Changes& changes) {
+  for (auto* layer : weighted_layers(graph)) quantize_bias(graph, *layer, changes);
+}
+
+void approximate_multipliers(Graph& graph, Changes& changes) {
+  NewScales scales;
+  const auto layers = weighted_layers(graph);
+  for (const auto* layer : layers) choose_scale(graph, *layer, scales);
+  std::vector<std::pair<const Node*, const Node*>> biases;  // a layer and its bias's quantiser
+  for (const auto* layer : layers)
+    if (const auto* bias = bias_on_sums(graph, *layer); bias != nullptr) biases.emplace_back(layer, bias);
+  for (const auto& [name, chosen] : scales) move_to_scale(graph, graph.node(name), chosen.scale);
+  for (const auto& [layer, bias] : biases)
+    if (scales.contains(weight_quantizer(graph, *layer)->name)) move_to_scale(graph, *bias, sum_scale(graph, *layer));
+  changes.nodes_changed += std::ssize(scales);
+  erase_attribute(graph, "multiplier_bits");
+}
+
+void narrow_accumulators(Graph& graph, Changes& changes) {
+  const auto layers = weighted_layers(graph);
+  const auto infos = ops::infer(graph);
+  for (const auto* layer : layers) narrow_accumulator(graph, *layer, infos, changes);
+  erase_attribute(graph, "accumulator_bits");
+}
+
+}  // namespace compress::quant

@@ -1,0 +1,31 @@
+#pragma once
+
+#include "quant/insertion/grids.h"
+#include "quant/quantizer.h"
+#include "quant/statistics/value_statistics.h"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace compress::quant {
+
+/// What is to be known.
+using StatisticsWanted = std::map<std::string, StatisticsNeeds>;
+
+/// What the observers of the grids want to know of the grids' values.
+StatisticsWanted statistics_wanted(const std::vector<SharedGrid>& grids);
+
+/// Watches the named values (also graph inputs and constants) over the first `samples` samples, in one streaming pass
+/// that feeds all observers. Memory: O(values * bins). Throws a run error when there is no sample, or when a value is
+/// not finite.
+Statistics observe_statistics(const Graph& graph,
+                              const StatisticsWanted& wanted,
+                              const CalibrationBatches& calibration,
+                              int64_t samples);
+
+/// The range of each grid, under the names of all its values: from the least to the greatest end of the ranges that the
+/// rule's observer chooses for the single values.
+ValueRanges choose_ranges(const Statistics& statistics, const std::vector<SharedGrid>& grids);
+
+}  // namespace compress::quant

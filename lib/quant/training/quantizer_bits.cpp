@@ -1,0 +1,140 @@
+#include "quant/training/quantizer_bits.h"
+
+#include "ops/conv_batch_normalization.h"
+#include "ops/grid_method.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/ones_like.h>
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace compress::quant {
+namespace {
+
+bool joined(const Node& node) {
+  return node.op == "ConvBatchNormalization";
+}
+
+const std::string& scale_of(const Node& node) {
+  constexpr size_t kOfJoined = ops::FoldedConvolution::kScale;
+  return node.inputs[joined(node) ? kOfJoined : 1];
+}
+
+const std::string& zero_point_of(const Node& node) {
+  constexpr size_t kOfJoined = ops::FoldedConvolution::kZeroPoint;
+  return node.inputs[joined(node) ? kOfJoined : 2];
+}
+
+bool is_bias(const Graph& graph, const Node& quantizer) {
+  return std::ranges::any_of(graph.consumers(quantizer.name), [&](const Node* reader) {
+    const auto bias = ops::op_of(*reader).bias_input;
+    return bias >= 0 && reader->has_input(bias) && reader->inputs[bias] == quantizer.name;
+  });
+}
+
+bool adjustable(const Graph& graph, const Node& node) {
+  if (!joined(node) && node.op != "FakeQuantize") return false;
+  if (node.attributes.text("format", "integer") != "integer" || node.attributes.integer("bits", 8) > 16) return false;
+  return joined(node) || graph.find_parameter(node.inputs[0]) == nullptr || !is_bias(graph, node);
+}
+
+/// The grid of as many integers as `to` has between the ends of `grid`.
+ops::Grid with_range_of(const ops::Grid& grid, const ops::GridSpec& from, const ops::GridSpec& to) {
+  if (from.symmetric) {
+    auto exact = from;
+    exact.scale_rule = ops::ScaleRule::exact;
+    const auto one = at::ones_like(grid.scale);
+    const auto reach = grid.scale.div(ops::make_grid(one.neg(), one, exact).scale);
+    return ops::make_grid(reach.neg(), reach, to);
+  }
+  const auto end = [&](int64_t q) { return grid.zero_point.neg().add(static_cast<double>(q)).mul(grid.scale); };
+  return ops::make_grid(end(from.low()), end(from.high()), to);
+}
+
+}  // namespace
+
+std::vector<AdjustableGrid> adjustable_grids(const Graph& graph) {
+  std::vector<AdjustableGrid> grids;
+  for (const Node& node : graph.nodes()) {
+    if (!adjustable(graph, node)) continue;
+    const auto& scale = scale_of(node);
+    const auto same = std::ranges::find(grids, scale, &AdjustableGrid::scale);
+    if (same != grids.end()) {
+      same->nodes.push_back(node.name);
+      continue;
+    }
+    grids.push_back({.scale = scale,
+                     .nodes = {node.name},
+                     .of_weight = joined(node) || graph.find_parameter(node.inputs[0]) != nullptr,
+                     .bits = node.attributes.integer("bits", 8)});
+  }
+  return grids;
+}
+
+void set_bits(Graph& graph, const AdjustableGrid& grid, int64_t bits) {
+  const at::NoGradGuard no_grad;
+  const auto& first = graph.node(grid.nodes.front());
+  auto spec = ops::grid_spec(first);
+  const auto zero_point = zero_point_of(first);
+  const ops::Grid present{graph.parameter(grid.scale).value.detach(), graph.parameter(zero_point).value.detach()};
+  const auto from = spec;
+  spec.bits = static_cast<int>(bits);
+  const auto changed = with_range_of(present, from, spec);
+  ops::write_grid(changed, graph.writable(grid.scale), graph.writable(zero_point));
+  for (const auto& name : grid.nodes) graph.node(name).attributes.set("bits", bits);
+  graph.touch();
+}
+
+void restart_weight_grid(Graph& graph, const AdjustableGrid& grid) {
+  const at::NoGradGuard no_grad;
+  const auto& node = graph.node(grid.nodes.front());
+  if (joined(node)) return;  // training takes its grid from the weight at every step
+  const auto& method = ops::grid_method(node);
+  const auto spec = ops::method_spec(node);
+  const auto range = ops::value_range(graph.parameter(node.inputs[0]).value.detach(), ops::grid_axes(node));
+  ops::write_grid(ops::make_grid(range.min, range.max, spec), graph.writable(grid.scale),
+                  graph.writable(zero_point_of(node)));
+  if (method.start == nullptr) return;
+  const auto values = method.start(range, spec);
+  for (size_t i = 0; i < values.size(); ++i) {
+    auto& own = graph.writable(node.inputs[3 + i]);
+    own.copy_(values[i].reshape(own.sizes()));
+  }
+}
+
+void BitFloor::note(const Graph& graph) {
+  own_.clear();
+  for (const auto& grid : adjustable_grids(graph)) own_[grid.scale] = grid.bits;
+}
+
+std::vector<std::string> BitFloor::set(Graph& graph, int64_t weights, int64_t values) {
+  std::vector<std::string> changed;
+  for (const auto& grid : adjustable_grids(graph)) {
+    const auto own = own_.find(grid.scale);
+    if (own == own_.end()) continue;
+    const auto bits = std::max(own->second, grid.of_weight ? weights : values);
+    if (bits == grid.bits) continue;
+    set_bits(graph, grid, bits);
+    changed.push_back(grid.scale);
+  }
+  return changed;
+}
+
+bool BitFloor::holds(const Graph& graph) const {
+  return std::ranges::any_of(adjustable_grids(graph), [&](const AdjustableGrid& grid) {
+    const auto own = own_.find(grid.scale);
+    return own != own_.end() && grid.bits > own->second;
+  });
+}
+
+nlohmann::json BitFloor::save() const {
+  return own_;
+}
+
+void BitFloor::load(const nlohmann::json& values) {
+  own_ = values.get<std::map<std::string, int64_t>>();
+}
+
+}  // namespace compress::quant

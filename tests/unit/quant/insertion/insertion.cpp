@@ -1,0 +1,274 @@
+#include "quant/insertion/insertion.h"
+
+#include "support/check_error.h"
+#include "support/quantization.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/full.h>
+
+#include <catch2/catch.hpp>
+
+using namespace compress;
+using namespace compress::test;
+
+namespace {
+
+const std::string kPostTrain = "PostTrainMinMaxQuantizer";
+
+std::string quantised_wiring(const std::string& text, const std::string& yaml = "{}") {
+  auto graph = filled_graph(text);
+  quantize(graph, kPostTrain, yaml, calibration_of({random_tensor({4, 3, 8, 8}, 9)}));
+  return wiring(graph);
+}
+
+}  // namespace
+
+TEST_CASE("insertion: a residual block gets one quantiser per value that a layer or an addition reads") {
+  REQUIRE(quantised_wiring(kResidual) ==
+          R"(input.quantizer = FakeQuantize(input, %input.quantizer.scale, %input.quantizer.zero_point)
+conv1.weight.quantizer = FakeQuantize(%conv1.weight, %conv1.weight.quantizer.scale, %conv1.weight.quantizer.zero_point)
+conv1 = Conv(input.quantizer, conv1.weight.quantizer, %conv1.bias)
+relu1 = Relu(conv1)
+relu1.quantizer = FakeQuantize(relu1, %relu1.quantizer.scale, %relu1.quantizer.zero_point)
+conv2.weight.quantizer = FakeQuantize(%conv2.weight, %conv2.weight.quantizer.scale, %conv2.weight.quantizer.zero_point)
+conv2 = Conv(relu1.quantizer, conv2.weight.quantizer, %conv2.bias)
+conv2.quantizer = FakeQuantize(conv2, %conv2.quantizer.scale, %conv2.quantizer.zero_point)
+add = Add(conv2.quantizer, relu1.quantizer)
+relu2 = Relu(add)
+relu2.quantizer = FakeQuantize(relu2, %relu2.quantizer.scale, %relu2.quantizer.zero_point)
+pool = GlobalAveragePool(relu2.quantizer)
+pool.quantizer = FakeQuantize(pool, %pool.quantizer.scale, %pool.quantizer.zero_point)
+flat = Flatten(pool.quantizer)
+fc.weight.quantizer = FakeQuantize(%fc.weight, %fc.weight.quantizer.scale, %fc.weight.quantizer.zero_point)
+fc = Gemm(flat, fc.weight.quantizer, %fc.bias)
+)");
+}
+
+TEST_CASE("insertion: what a Concat joins shares one scale; a MaxPool's input is quantised before it") {
+  REQUIRE(quantised_wiring(kSkip) ==
+          R"(input.quantizer = FakeQuantize(input, %input.quantizer.scale, %input.quantizer.zero_point)
+a.weight.quantizer = FakeQuantize(%a.weight, %a.weight.quantizer.scale, %a.weight.quantizer.zero_point)
+a = Conv(input.quantizer, a.weight.quantizer, %a.bias)
+a_relu = Relu(a)
+a_relu.quantizer = FakeQuantize(a_relu, %a_relu.quantizer.scale, %a_relu.quantizer.zero_point)
+pooled = MaxPool(a_relu.quantizer)
+d.weight.quantizer = FakeQuantize(%d.weight, %d.weight.quantizer.scale, %d.weight.quantizer.zero_point)
+d = Conv(pooled, d.weight.quantizer, %d.bias)
+d_relu = Clip(d)
+d_relu.quantizer = FakeQuantize(d_relu, %a_relu.quantizer.scale, %a_relu.quantizer.zero_point)
+both = Concat(a_relu.quantizer, d_relu.quantizer)
+head.weight.quantizer = FakeQuantize(%head.weight, %head.weight.quantizer.scale, %head.weight.quantizer.zero_point)
+head = Conv(both, head.weight.quantizer, %head.bias)
+)");
+}
+
+TEST_CASE("insertion: weights have a scale per output channel, also depthwise and linear ones") {
+  auto graph = filled_graph(kSkip);
+  quantize(graph, kPostTrain, "{}", calibration_of({random_tensor({4, 3, 8, 8}, 9)}));
+  REQUIRE(graph.parameter("d.weight.quantizer.scale").value.sizes() == at::IntArrayRef{4});
+  REQUIRE(graph.node("d.weight.quantizer").attributes.integer("axis", -1) == 0);
+  auto residual = filled_graph(kResidual);
+  quantize(residual, kPostTrain, "{per_channel_weights: false}", calibration_of({random_tensor({4, 3, 8, 8}, 9)}));
+  REQUIRE(residual.parameter("fc.weight.quantizer.scale").value.dim() == 0);
+  REQUIRE_FALSE(residual.node("fc.weight.quantizer").attributes.has("axis"));
+}
+
+TEST_CASE("insertion: outputs are quantised on request only") {
+  REQUIRE_THAT(quantised_wiring(kSkip, "{quantize_outputs: true}"),
+               Catch::Contains("head.quantizer = FakeQuantize(head,"));
+  auto graph = filled_graph(kSkip);
+  quantize(graph, kPostTrain, "{quantize_outputs: true}", calibration_of({random_tensor({4, 3, 8, 8}, 9)}));
+  REQUIRE(graph.outputs[0].value == "head.quantizer");
+}
+
+TEST_CASE("insertion: two layers that share a weight share its quantiser") {
+  const auto text = quantised_wiring(R"(graph tied(input: float[N,3,8,8]) -> (output = b)
+parameter w.weight: float[3,3,1,1]
+a = Conv(input, %w.weight) kernel_shape=[1,1]
+b = Conv(a, %w.weight) kernel_shape=[1,1]
+)");
+  REQUIRE_THAT(text, Catch::Contains("a = Conv(input.quantizer, w.weight.quantizer)"));
+  REQUIRE_THAT(text, Catch::Contains("b = Conv(a.quantizer, w.weight.quantizer)"));
+}
+
+TEST_CASE("insertion: an activation that others overtake keeps a quantiser on both sides") {
+  const auto text = quantised_wiring(R"(graph overtaken(input: float[N,3,8,8]) -> (output = add)
+parameter w.weight: float[3,3,1,1]
+a = Conv(input, %w.weight) kernel_shape=[1,1]
+relu = Relu(a)
+add = Add(a, relu)
+)");
+  REQUIRE_THAT(text, Catch::Contains("relu = Relu(a.quantizer)"));
+  REQUIRE_THAT(text, Catch::Contains("add = Add(a.quantizer, relu.quantizer)"));
+}
+
+TEST_CASE("insertion: a quantised model is refused") {
+  auto graph = filled_graph(kSkip);
+  const auto calibration = calibration_of({random_tensor({4, 3, 8, 8}, 9)});
+  quantize(graph, kPostTrain, "{}", calibration);
+  require_error([&] { quantize(graph, kPostTrain, "{}", calibration); },
+                "the model is quantised already: node 'input.quantizer' is a FakeQuantize",
+                "start from the floating-point model");
+}
+
+namespace {
+
+const std::string kAnyGrid = "PostTrainQuantizer";
+
+Graph prepared(const std::string& text, const std::string& yaml, const std::string& quantizer = kAnyGrid) {
+  auto graph = filled_graph(text);
+  quantize(graph, quantizer, yaml, calibration_of({random_tensor({4, 3, 8, 8}, 9)}));
+  return graph;
+}
+
+int64_t bits_of(const Graph& graph, const std::string& quantizer) {
+  return graph.node(quantizer).attributes.integer("bits", 0);
+}
+
+/// Two convolutions that join in a Concat, and read one value.
+const std::string kBranches = R"(graph branches(input: float[N,3,8,8]) -> (output = head)
+parameter stem.weight: float[4,3,1,1]
+parameter a.weight: float[4,4,1,1]
+parameter b.weight: float[4,4,1,1]
+parameter head.weight: float[2,8,1,1]
+stem = Conv(input, %stem.weight) kernel_shape=[1,1]
+a = Conv(stem, %a.weight) kernel_shape=[1,1]
+b = Conv(stem, %b.weight) kernel_shape=[1,1]
+both = Concat(a, b) axis=1
+head = Conv(both, %head.weight) kernel_shape=[1,1]
+)";
+
+const std::string kOperands = R"(graph operands(input: float[N,3,8,8]) -> (output = sum)
+parameter factor: float[3,1,1]
+parameter offset: float[1] fixed
+product = Mul(input, %factor)
+sum = Add(product, %offset)
+)";
+
+}  // namespace
+
+TEST_CASE("insertion: layers can be named by operator, and no-quant layers leave their readers on grids") {
+  const auto graph = prepared(kResidual, "{overrides: {'op:Gemm': {bits_weights: 4}}, no_quant_layers: [conv1]}");
+  REQUIRE(bits_of(graph, "fc.weight.quantizer") == 4);
+  REQUIRE(graph.find_node("conv1.weight.quantizer") == nullptr);
+  REQUIRE(graph.node("conv2").inputs[0] == "relu1.quantizer");  // conv2's input, by conv2's rule
+}
+
+TEST_CASE("insertion: an override of one value holds for all that share its grid") {
+  const auto graph = prepared(kBranches, "{overrides: {b: {bits_activations: 4}}}");
+  REQUIRE(bits_of(graph, "a.quantizer") == 4);
+  REQUIRE(bits_of(graph, "b.quantizer") == 4);
+  REQUIRE(graph.node("a.quantizer").inputs[1] == graph.node("b.quantizer").inputs[1]);
+}
+
+TEST_CASE("insertion: two overrides that want different grids for values of one grid are refused by name") {
+  require_error([] { prepared(kBranches, "{overrides: {a: {bits_activations: 6}, b: {bits_activations: 4}}}"); },
+                "'a' and 'b' want different grids for 'a': 6 bits asymmetric unsigned, and 4 bits asymmetric unsigned",
+                "give both the same bits");
+}
+
+TEST_CASE("insertion: two readers that want different grids for a value which nobody else puts on one are refused") {
+  require_error(
+      [] {
+        prepared(kBranches, "{no_quant_layers: [stem], overrides: {a: {bits_activations: 6}, b: {bits_activations: 6}, "
+                            "head: {}, 'op:Concat': {}}}");
+        prepared(kBranches,
+                 "{calibration_samples: 4, overrides: {stem: {bits_activations: null, bits_weights: null}, a: "
+                 "{input_overrides: {0: {bits_activations: 6}}}, b: {input_overrides: {0: {bits_activations: 4}}}}}",
+                 "PostTrainLinearQuantizer");
+      },
+      "'a' and 'b' want different grids for 'stem': 6 bits symmetric, and 4 bits symmetric");
+}
+
+TEST_CASE("insertion: the override of an input that its maker puts on a grid is refused by both names") {
+  require_error([] { prepared(kBranches, "{overrides: {a: {input_overrides: {0: {bits_activations: 4}}}}}"); },
+                "'a' overrides its input 'stem', which 'stem' puts on a grid (8 bits asymmetric unsigned)",
+                "give 'stem' the bits in 'overrides' instead");
+  const auto graph = prepared(
+      kResidual, "{quantize_inputs: false, overrides: {conv1: {input_overrides: {0: {bits_activations: 6}}}}}");
+  REQUIRE(bits_of(graph, "input.quantizer") == 6);
+  require_error([] { make_quantizer(kAnyGrid, "{overrides: {a: {input_overrides: {first: {bits_activations: 4}}}}}"); },
+                "'first' in 'input_overrides' is no index of an input");
+}
+
+TEST_CASE("insertion: layers that share a weight must agree on its grid") {
+  const std::string tied = R"(graph tied(input: float[N,3,8,8]) -> (output = b)
+parameter w.weight: float[3,3,1,1]
+a = Conv(input, %w.weight) kernel_shape=[1,1]
+b = Conv(a, %w.weight) kernel_shape=[1,1]
+)";
+  require_error(
+      [&] { prepared(tied, "{overrides: {b: {bits_weights: 4}}}"); },
+      "'a' and 'b' share the parameter 'w.weight' and want different grids for it: 8 bits symmetric restricted, "
+      "and 4 bits symmetric restricted");
+}
+
+TEST_CASE("insertion: constant operands are on a grid, and a single one exactly") {
+  auto graph = filled_graph(kOperands);
+  graph.assign("offset", at::full({1}, 0.7F));
+  quantize(graph, kAnyGrid, "{activations: symmetric}", calibration_of({random_tensor({4, 3, 8, 8}, 9)}));
+  REQUIRE(graph.node("product").inputs[1] == "factor.quantizer");
+  REQUIRE(graph.node("sum").inputs[1] == "offset.quantizer");
+  const auto scale = graph.parameter("offset.quantizer.scale").value.item<float>();
+  REQUIRE(scale * 127 == Approx(0.7F));  // +-127 steps: 0.7 is on the grid
+  const auto tensorrt = prepared(kOperands, "{runtime: tensorrt}");
+  REQUIRE(tensorrt.find_node("factor.quantizer") == nullptr);
+}
+
+TEST_CASE("insertion: fake layers and those in floating point put out values on a grid") {
+  const auto fake = prepared(kResidual, "{overrides: {conv2: {fake: true}, fc: {fpq_module: 32}}}");
+  REQUIRE(fake.find_node("conv2.weight.quantizer") == nullptr);
+  REQUIRE(fake.find_node("conv2.quantizer") != nullptr);
+  REQUIRE(fake.find_node("fc.weight.quantizer") == nullptr);
+  REQUIRE(fake.node("fc").inputs[0] == "flat");
+}
+
+TEST_CASE("insertion: a layer computes with 16-bit floating-point numbers, or with 64-bit ones") {
+  const auto x = random_tensor({4, 3, 8, 8}, 9);
+  const auto expected = evaluated(filled_graph(kResidual), x);
+  const std::string none = "bits_activations: null, bits_weights: null, overrides: {fc: {fpq_module: ";
+  const auto half = prepared(kResidual, "{" + none + "16}}}");
+  REQUIRE(half.node(half.node("fc").inputs[1]).attributes.text("format", "") == "float16");
+  REQUIRE((evaluated(half, x) - expected).abs().max().item<float>() > 0);
+  REQUIRE(evaluated(half, x).allclose(expected, 1e-2, 1e-2));
+  const auto wide = prepared(kResidual, "{" + none + "64}}}");
+  REQUIRE(wide.node(wide.node("fc").inputs[0]).op == "Cast");
+  REQUIRE(evaluated(wide, x).scalar_type() == at::kFloat);
+  REQUIRE(evaluated(wide, x).allclose(expected, 1e-5, 1e-5));
+  require_error([&] { make_quantizer(kAnyGrid, "{overrides: {fc: {fpq_module: 8}}}"); }, "'fpq_module' is 8",
+                "16, 32 or 64");
+}
+
+TEST_CASE("insertion: groups of input channels have scales of their own, and must divide the weight") {
+  const auto graph = prepared(kResidual, "{group_size: 4, overrides: {conv1: {group_size: 0}}}");
+  REQUIRE(graph.parameter("conv2.weight.quantizer.scale").value.sizes() == at::IntArrayRef{8, 2});
+  REQUIRE(graph.parameter("conv1.weight.quantizer.scale").value.sizes() == at::IntArrayRef{8});
+  require_error([&] { prepared(kResidual, "{group_size: 4}"); }, "conv1");
+}
+
+TEST_CASE("insertion: an observer chooses the range of weights, for each channel") {
+  const auto plain = prepared(kResidual, "{bits_weights: 4}");
+  const auto best = prepared(kResidual, "{bits_weights: 4, weight_observer: mse}");
+  const auto scale = [](const Graph& graph) { return graph.parameter("conv2.weight.quantizer.scale").value; };
+  REQUIRE(scale(best).le(scale(plain) * 1.0001).all().item<bool>());
+  REQUIRE(scale(best).lt(scale(plain) * 0.99).any().item<bool>());
+}
+
+TEST_CASE("insertion: a nearest-neighbour Resize moves numbers, a linear one computes new ones") {
+  const auto text = [](const std::string& mode) {
+    return R"(graph up(input: float[N,3,8,8]) -> (output = c)
+parameter w.weight: float[2,3,1,1]
+r = Resize(input) mode=")" +
+           mode + R"(" scales=[1.0,1.0,2.0,2.0]
+c = Conv(r, %w.weight) kernel_shape=[1,1]
+)";
+  };
+  REQUIRE(prepared(text("nearest"), "{}").find_node("r.quantizer") == nullptr);
+  REQUIRE(prepared(text("linear"), "{}").find_node("r.quantizer") != nullptr);
+}
+
+TEST_CASE("insertion: weights that are not finite are named") {
+  auto graph = filled_graph(kResidual);
+  graph.assign("fc.weight", graph.parameter("fc.weight").value / 0.0);
+  require_error([&] { quantize(graph, kAnyGrid, "{bits_activations: null}"); }, "parameter 'fc.weight' is not finite");
+}

@@ -1,0 +1,112 @@
+#include "quant/training/relaxation.h"
+
+#include "unit/quant/training/training_world.h"
+
+#include <nlohmann/json.hpp>
+
+using namespace compress;
+using namespace compress::quant;
+using namespace compress::test;
+
+namespace {
+
+Relaxation relaxation_of(const std::string& arguments) {
+  Relaxation relaxation;
+  read_into(relaxation, "{relaxation: " + arguments + "}");
+  return relaxation;
+}
+
+/// An epoch with this training loss; the bits it trained with.
+std::pair<int64_t, int64_t> epoch(Relaxation& relaxation, TrainingWorld& world, double loss) {
+  relaxation.on_epoch_begin(world.state);
+  const auto bits = world.bits();
+  world.step(static_cast<uint64_t>(world.state.epoch));
+  world.state.training = {{"loss", loss}};
+  relaxation.on_epoch_end(world.state);
+  ++world.state.epoch;
+  return bits;
+}
+
+using BitPair = std::pair<int64_t, int64_t>;
+
+}  // namespace
+
+TEST_CASE("relaxation: bits come down to each grid's own, an epoch behind the stale loss", "[quant]") {
+  TrainingWorld world("bits_activations: 7, bits_weights: 6");
+  auto relaxation = relaxation_of("{W_bits: 8, x_bits: 8}");
+  REQUIRE(epoch(relaxation, world, 1) == BitPair{8, 8});
+  REQUIRE(epoch(relaxation, world, 0.999) == BitPair{8, 8});
+  REQUIRE_THAT(relaxation.unmet(world.graph), Catch::Contains("came to 7 bits for weights and 7 for values"));
+  REQUIRE(epoch(relaxation, world, 0.998) == BitPair{7, 7});
+  REQUIRE(epoch(relaxation, world, 0.998) == BitPair{7, 7});
+  REQUIRE(epoch(relaxation, world, 0.998) == BitPair{6, 7});
+  REQUIRE(relaxation.unmet(world.graph).empty());
+}
+
+TEST_CASE("relaxation: the learning rate is multiplied with the policies' factor", "[quant]") {
+  TrainingWorld world("bits_activations: 4, bits_weights: 4");
+  auto relaxation = relaxation_of("{W_bits: 8, x_bits: 8, lr_scaler: 0.5}");
+  epoch(relaxation, world, 1);
+  epoch(relaxation, world, 1);
+  epoch(relaxation, world, 1);
+  world.state.lr_factor = 0.1;
+  relaxation.before_parameter_optimization(world.state);
+  REQUIRE(world.optimizer->lr() == Approx(0.001 * 0.1 * 0.5));
+}
+
+TEST_CASE("relaxation: a divergence brings back the best weights and the optimiser's state", "[quant]") {
+  TrainingWorld world("bits_activations: 4, bits_weights: 4");
+  auto relaxation = relaxation_of("{W_bits: 8, x_bits: 8, divergence_policy: lower_lr}");
+  epoch(relaxation, world, 1);
+  const auto best = world.graph.parameter("conv1.weight").value.detach().clone();
+  auto momentum = world.optimizer->state();
+  for (auto& [name, tensor] : momentum) tensor = tensor.clone();
+  epoch(relaxation, world, 2);
+  REQUIRE_FALSE(world.graph.parameter("conv1.weight").value.equal(best));
+  relaxation.on_epoch_begin(world.state);
+  REQUIRE(world.graph.parameter("conv1.weight").value.equal(best));
+  world.optimizer->bind(world.graph);
+  const auto now = world.optimizer->state();
+  REQUIRE(now.size() == momentum.size());
+  for (const auto& [name, tensor] : momentum) REQUIRE(now.at(name).equal(tensor));
+  relaxation.before_parameter_optimization(world.state);
+  REQUIRE(world.optimizer->lr() == Approx(0.001 * 0.2));
+}
+
+TEST_CASE("relaxation: it goes on where it was", "[quant]") {
+  TrainingWorld world("bits_activations: 4, bits_weights: 4");
+  auto relaxation = relaxation_of("{W_bits: 8, x_bits: 8}");
+  epoch(relaxation, world, 1);
+  epoch(relaxation, world, 1);  // decided: 7 bits, not yet done
+  train::Memory memory;
+  relaxation.save(memory);
+  auto resumed = relaxation_of("{W_bits: 8, x_bits: 8}");
+  resumed.load(memory);
+  REQUIRE(epoch(resumed, world, 1) == BitPair{7, 7});
+  REQUIRE(epoch(resumed, world, 1) == BitPair{7, 7});
+  REQUIRE(epoch(resumed, world, 1) == BitPair{6, 6});
+}
+
+TEST_CASE("relaxation: the ranges of weights are taken anew, with few bits only on request", "[quant]") {
+  const bool reset = GENERATE(true, false);
+  TrainingWorld world("bits_activations: 8, bits_weights: 4, fold_batchnorm: false");
+  auto relaxation =
+      relaxation_of(reset ? "{W_bits: 5, x_bits: 8, reset_alpha_below_6bits: true}" : "{W_bits: 5, x_bits: 8}");
+  world.graph.writable("fc.weight").detach().mul_(2);
+  const auto before = world.graph.parameter("fc.weight.quantizer.scale").value.item<double>();
+  relaxation.on_epoch_begin(world.state);
+  const auto after = world.graph.parameter("fc.weight.quantizer.scale").value.item<double>();
+  REQUIRE(after == Approx(before * (15.0 / 31.0) * (reset ? 2 : 1)));
+}
+
+TEST_CASE("relaxation: without its argument nothing happens", "[quant]") {
+  TrainingWorld world("bits_activations: 4, bits_weights: 4");
+  Relaxation relaxation;
+  read_into(relaxation, "{}");
+  REQUIRE_FALSE(relaxation.given());
+  relaxation.on_epoch_begin(world.state);
+  relaxation.on_epoch_end(world.state);
+  REQUIRE(world.bits() == BitPair{4, 4});
+  REQUIRE_THROWS_WITH(relaxation_of("{W_bits: 1}"), Catch::Contains("W_bits"));
+  REQUIRE_THROWS_WITH(relaxation_of("{for_epoch: 1}"), Catch::Contains("for_epochs"));
+}
