@@ -125,6 +125,14 @@ at::Tensor by_output(const at::Tensor& weight, int64_t axis) {
   return weight.movedim(axis, 0).flatten(1);
 }
 
+/// As the weight's quantiser asks for it, or as the finished network has it behind the layer.
+int64_t accumulator_bits(const Graph& graph, const Node& node, const Node& weights) {
+  for (const auto* reader : graph.consumers(node.output()))
+    if (reader->op == "FakeQuantize" && reader->attributes.integer("accumulator", 0) != 0)
+      return ops::grid_spec(*reader).bits;
+  return weights.attributes.integer("accumulator_bits", 32);
+}
+
 std::optional<IntegerLayer> real_layer(const Graph& graph, const Node& node) {
   const auto& op = ops::op_of(node);
   if (op.quantization != ops::Quantization::weighted || op.weight_input < 0 ||
@@ -141,7 +149,7 @@ std::optional<IntegerLayer> real_layer(const Graph& graph, const Node& node) {
                       .largest_input = input,
                       .bias = bias_of(graph, node, *weights),
                       .depthwise = is_depthwise(node, {sizes.begin(), sizes.end()}),
-                      .accumulator_bits = weights->quantizer->attributes.integer("accumulator_bits", 32)};
+                      .accumulator_bits = accumulator_bits(graph, node, *weights->quantizer)};
 }
 
 /// Where ONNX's integer operators have weight, its zero point and bias.

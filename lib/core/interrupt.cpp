@@ -10,11 +10,12 @@ namespace compress {
 namespace {
 
 constexpr int kInterruptedStatus = 130;
-volatile std::sig_atomic_t interrupt_flag = 0;
+volatile std::sig_atomic_t interrupt_flag = 0, interrupt_seen = 0;
 
 void on_interrupt(int) {
-  if (interrupt_flag) _exit(kInterruptedStatus);
+  if (interrupt_seen) _exit(kInterruptedStatus);
   interrupt_flag = 1;
+  interrupt_seen = 1;
   constexpr char text[] = "\nstopping at the next safe place; a second Ctrl-C (or SIGTERM) stops at once\n";
   [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text, sizeof text - 1);
 }
@@ -32,6 +33,10 @@ void install_interrupt_handler() {
 
 bool interrupted() {
   return interrupt_flag != 0;
+}
+
+void forget_interrupt() {
+  interrupt_flag = 0;
 }
 
 void throw_if_interrupted(const char* what) {

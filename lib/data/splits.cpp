@@ -28,6 +28,9 @@ DatasetInfo described(const DataConfig& config) {
         .at(config.format_settings.place);
   for (size_t i = 0; i < config.format_settings.keys.size(); ++i)
     info.format_settings.set(config.format_settings.keys[i], config.format_settings.items[i]);
+  if (!config.path.empty() && make_format(info)->looks_for().empty())
+    throw request_error("data set '{}' is made up and has no files to be found in '{}'", info.name, config.path)
+        .hint("leave the folder out");
   return info;
 }
 

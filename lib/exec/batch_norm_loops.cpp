@@ -38,14 +38,26 @@ struct Blocks {
   int64_t length, total, tasks;
 };
 
-/// Two sums per channel, one pair of rows per task, joined in the tasks' order.
-class TaskSums {
+/// Two numbers per channel: a pair of rows for each task, to be joined in the tasks' order.
+template <class Number>
+class TaskRows {
 public:
-  TaskSums(const Blocks& blocks, int64_t channels)
-      : channels_(static_cast<size_t>(channels)), sums_(2 * static_cast<size_t>(blocks.tasks) * channels_) {}
+  TaskRows(const Blocks& blocks, int64_t channels)
+      : channels_(static_cast<size_t>(channels)), values_(2 * static_cast<size_t>(blocks.tasks) * channels_) {}
+
+protected:
+  Number* rows(int64_t task) { return &values_[2 * static_cast<size_t>(task) * channels_]; }
+
+  size_t channels_;
+  std::vector<Number> values_;
+};
+
+class TaskSums : public TaskRows<double> {
+public:
+  using TaskRows::TaskRows;
 
   void set(int64_t task, const PerChannel& first, const PerChannel& second) {
-    double* sums = &sums_[2 * static_cast<size_t>(task) * channels_];
+    double* sums = rows(task);
     for (size_t i = 0; i < first.size(); i += channels_)
       for (size_t c = 0; c < channels_; ++c) {
         sums[c] += first[i + c];
@@ -55,27 +67,21 @@ public:
 
   GradientSums total() const {
     GradientSums total{std::vector<double>(channels_), std::vector<double>(channels_)};
-    for (size_t i = 0; i < sums_.size(); i += 2 * channels_)
+    for (size_t i = 0; i < values_.size(); i += 2 * channels_)
       for (size_t c = 0; c < channels_; ++c) {
-        total.gradient[c] += sums_[i + c];
-        total.product[c] += sums_[i + channels_ + c];
+        total.gradient[c] += values_[i + c];
+        total.product[c] += values_[i + channels_ + c];
       }
     return total;
   }
-
-private:
-  size_t channels_;
-  std::vector<double> sums_;
 };
 
-/// The extremes of each task, joined over all of them.
-class TaskExtremes {
+class TaskExtremes : public TaskRows<float> {
 public:
-  TaskExtremes(const Blocks& blocks, int64_t channels)
-      : channels_(static_cast<size_t>(channels)), values_(2 * static_cast<size_t>(blocks.tasks) * channels_) {}
+  using TaskRows::TaskRows;
 
   void set(int64_t task, const PerChannel& low, const PerChannel& high) {
-    float* values = &values_[2 * static_cast<size_t>(task) * channels_];
+    float* values = rows(task);
     for (size_t c = 0; c < channels_; ++c) {
       values[c] = low[c];
       values[channels_ + c] = high[c];
@@ -98,10 +104,6 @@ public:
       }
     return total;
   }
-
-private:
-  size_t channels_;
-  std::vector<float> values_;
 };
 
 COMPRESS_VECTORISED void add_moments(const float* __restrict x,
@@ -240,10 +242,6 @@ PerChannel sample_mean(const float* x, Extent extent) {
   for (auto& value : mean) value /= static_cast<float>(count);
   return mean;
 }
-
-}  // namespace
-
-namespace {
 
 /// Sums around `origin` as mean and variance.
 Moments moments_of(const TaskSums& sums, const PerChannel& origin, int64_t rows) {

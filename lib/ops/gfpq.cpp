@@ -15,7 +15,7 @@ namespace compress::ops {
 GfpqFormat gfpq_format(int bits) {
   if (bits == 8) return {.steps = 16, .highest = 127, .sign_bit = 0x80};
   if (bits == 16) return {.steps = 128, .highest = 1407, .sign_bit = 0x8000};
-  throw request_error("the number format GFPQ with {} bits", bits).hint("allowed are 8 and 16 bits");
+  throw request_error("the number format GFPQ has 8 or 16 bits, not {}", bits);
 }
 
 int64_t gfpq_mark(double largest_magnitude, int bits) {

@@ -73,6 +73,7 @@ GridSpec grid_spec(const Node& node) {
 }
 
 void set_grid(Attributes& attributes, const GridSpec& spec) {
+  for (const auto* key : {"format", "narrow_range", "scale_rule", "signed", "symmetric"}) attributes.erase(key);
   attributes.set("bits", int64_t{spec.bits});
   if (spec.is_integer()) {
     attributes.set("signed", int64_t{spec.is_signed});
@@ -95,12 +96,12 @@ at::Tensor one_where_zero(const at::Tensor& scale) {
   return scale.masked_fill(scale.eq(0), 1);
 }
 
+}  // namespace
+
 double symmetric_steps(const GridSpec& spec) {
   if (!spec.is_signed || spec.narrow) return static_cast<double>(spec.high());
   return static_cast<double>((int64_t{1} << spec.bits) - 1) / 2;
 }
-
-}  // namespace
 
 Grid make_grid(const at::Tensor& min, const at::Tensor& max, const GridSpec& spec) {
   const at::NoGradGuard no_grad;
@@ -116,6 +117,17 @@ Grid make_grid(const at::Tensor& min, const at::Tensor& max, const GridSpec& spe
   if (spec.scale_rule == ScaleRule::power_of_two) scale = power_of_two(scale);
   if (!spec.is_integer() || spec.symmetric) return {scale, at::zeros_like(scale)};
   return {scale, low.div(scale).neg().add(first).round().clamp(first, last)};
+}
+
+ValueRange grid_range(const Grid& grid, const GridSpec& spec) {
+  const at::NoGradGuard no_grad;
+  if (spec.symmetric) {
+    const auto reach = grid.scale.mul(symmetric_steps(spec));
+    return {spec.is_signed ? reach.neg() : at::zeros_like(reach), reach};
+  }
+  const auto zero_point = grid.zero_point.to(grid.scale.scalar_type());
+  const auto end = [&](int64_t q) { return zero_point.neg().add_(static_cast<double>(q)).mul_(grid.scale); };
+  return {end(spec.low()), end(spec.high())};
 }
 
 ValueRange value_range(const at::Tensor& x, GridAxes axes) {

@@ -37,7 +37,7 @@ void check_spec(const GridSpec& spec);
 /// Reads `bits`, `signed`, `narrow_range`, `symmetric`, `format` and `scale_rule` of a node. Throws as check_spec().
 GridSpec grid_spec(const Node& node);
 
-/// Writes what grid_spec() reads.
+/// Writes what grid_spec() reads, and takes away what says nothing of the format.
 void set_grid(Attributes& attributes, const GridSpec& spec);
 
 /// Which elements of a value share a scale.
@@ -70,11 +70,19 @@ struct Grid {
 /// rint(low - min / scale).
 Grid make_grid(const at::Tensor& min, const at::Tensor& max, const GridSpec& spec);
 
-/// Smallest and largest element of each part of a value that has a scale of its own.
+/// So many steps are from 0 to the end of a symmetric grid of integers.
+double symmetric_steps(const GridSpec& spec);
+
+/// From where to where each part of a value reaches that has a scale of its own.
 struct ValueRange {
   at::Tensor min, max;
 };
+
+/// The smallest and the largest element.
 ValueRange value_range(const at::Tensor& x, GridAxes axes);
+
+/// The range of a grid of integers: make_grid() of it is that grid again, but for the scale's last bit.
+ValueRange grid_range(const Grid& grid, const GridSpec& spec);
 
 /// Throws a request error when a minimum is above its maximum, or when one of them is not finite. For ranges that come
 /// from outside: make_grid() does not look, since it runs in every training step.

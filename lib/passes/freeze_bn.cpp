@@ -1,3 +1,4 @@
+#include "ops/conv_batch_normalization.h"
 #include "ops/op.h"
 #include "passes/frozen_batchnorm.h"
 #include "passes/pass.h"
@@ -7,10 +8,12 @@ namespace compress::passes {
 int64_t freeze_batch_norms(Graph& graph, bool affine) {
   int64_t frozen = 0;
   for (auto& node : graph.nodes()) {
-    if (node.op != "BatchNormalization") continue;
+    const bool joined = node.op == "ConvBatchNormalization";
+    if (!joined && node.op != "BatchNormalization") continue;
     node.attributes.set("frozen", int64_t{1});
+    const auto gamma = joined ? static_cast<size_t>(ops::FoldedConvolution::kGamma) : size_t{1};
     if (affine)
-      for (const size_t i : {1, 2})
+      for (const size_t i : {gamma, gamma + 1})
         if (auto* parameter = graph.find_parameter(node.inputs[i])) parameter->trainable = false;
     ++frozen;
   }

@@ -41,8 +41,12 @@ class Quantizer : public train::Hook {
 public:
   virtual void declare(Settings& settings) = 0;
   virtual void check() const {}
+  /// Throws a request error when an argument speaks of an epoch behind the last one of its policy.
+  virtual void check_epochs(int64_t last) const { static_cast<void>(last); }
   /// Overrides must match nodes; problems name the pattern and its place.
   virtual void bind(const Graph& graph, Problems& problems) = 0;
+  /// Throws the request error that prepare() would throw of this graph, as far as can be told before data are read.
+  virtual void rehearse(const Graph&) const {}
   /// True: acts on a trained network, needs calibration, and runs at the end of training when its policy has no epochs.
   virtual bool post_training() const = 0;
   /// How many training samples calibration wants.

@@ -83,10 +83,12 @@ SummaryForms make_histograms(const SummaryRequest& request) {
   quant::QuantizerWatch watch(graph);
   if (request.samples)
     request.samples->each(graph, [&](const train::KeptSamples::Prepared& batch) { watch.add(batch.inputs); });
+  const auto reports = watch.reports();
+  require_quantizers(!reports.empty());
   Sheet sheet({{"Name"}, {"Quantizer"}, {"From"}, {"To"}, {"Count"}, {"Grid low"}, {"Grid high"}});
   Sheet text({{"Quantizer"}, {"From", 4}, {"To", 4}, {"Histogram ('|': the grid ends)"}});
   auto histograms = nlohmann::json::array();
-  for (const auto& report : watch.reports()) {
+  for (const auto& report : reports) {
     if (!report.seen) continue;
     const auto histogram = coarse(report.seen->histogram(), kMostBins);
     add_rows(sheet, report, histogram);
@@ -94,10 +96,7 @@ SummaryForms make_histograms(const SummaryRequest& request) {
     const auto extremes = report.seen->extremes();
     text.row({report.name, extremes.low, extremes.high, bar(report)});
   }
-  const bool none = text.rows() == 0;
-  return {.text = none ? "The model has no simulated quantisers.\n" : text.text(),
-          .json = {{"rows", sheet.json()}, {"histograms", histograms}},
-          .sheet = std::move(sheet)};
+  return {.text = text.text(), .json = {{"rows", sheet.json()}, {"histograms", histograms}}, .sheet = std::move(sheet)};
 }
 
 }  // namespace

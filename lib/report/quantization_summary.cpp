@@ -82,6 +82,7 @@ SummaryForms make_quantization(const SummaryRequest& request) {
   const auto layers = analysis::accumulations(graph);
   auto sums = accumulation_sheet(layers);
   auto forms = table_forms(quantizer_sheet(watch.reports()), {});
+  require_quantizers(forms.sheet.rows() > 0 || sums.rows() > 0);
   forms.json["accumulation"] = sums.json();
   forms.json["processor"] = this_cpu().str();
   if (forms.sheet.rows() == 0) {

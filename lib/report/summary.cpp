@@ -68,6 +68,10 @@ void require_data(const Summary& summary, bool given) {
     throw request_error("the {} summary needs samples", summary.name).hint("add --data, as in --data cifar10:DIR");
 }
 
+void require_quantizers(bool found) {
+  if (!found) throw request_error("the model has no simulated quantisers").hint("quantise it first: compress quantize");
+}
+
 void require_form(const Summary& summary, const std::filesystem::path& file) {
   require_ending("the " + std::string(summary.name) + " summary", summary.files, file);
   if (is_picture(ending_of(file))) require_graphviz(file);

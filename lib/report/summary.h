@@ -78,6 +78,9 @@ void require_comparison_form(const std::filesystem::path& file);
 /// Throws a request error when the summary needs data that is not there, or is given some that it does not use.
 void require_data(const Summary& summary, bool given);
 
+/// For summaries of quantisers: throws a request error when the model has none.
+void require_quantizers(bool found);
+
 /// Throws a request error when the summary has no form for the file's ending, or the program that draws it is missing.
 void require_form(const Summary& summary, const std::filesystem::path& file);
 

@@ -50,6 +50,41 @@ std::vector<std::pair<fs::path, std::string>> encodings_of(const std::vector<std
   return files;
 }
 
+/// Files that come to their place when all else is written; without that, none of them is left.
+class FilesBeside {
+public:
+  explicit FilesBeside(const std::vector<std::pair<fs::path, std::string>>& files) {
+    try {
+      for (const auto& [file, text] : files) {
+        if (std::error_code none; fs::is_directory(file, none))
+          throw run_error("'{}' is a folder, and a file of encodings shall be there", file.string());
+        waiting_.push_back(file);
+        write_file(waiting(file), text);
+      }
+    } catch (...) {
+      drop();
+      throw;
+    }
+  }
+  ~FilesBeside() { drop(); }
+  FilesBeside(const FilesBeside&) = delete;
+  FilesBeside& operator=(const FilesBeside&) = delete;
+
+  void place() {
+    for (const auto& file : waiting_) fs::rename(waiting(file), file);
+    waiting_.clear();
+  }
+
+private:
+  static fs::path waiting(const fs::path& file) { return file.string() + ".new"; }
+  void drop() {
+    std::error_code ignored;
+    for (const auto& file : waiting_) fs::remove(waiting(file), ignored);
+  }
+
+  std::vector<fs::path> waiting_;
+};
+
 }  // namespace
 
 bool is_quantized(const Graph& graph) {
@@ -72,8 +107,9 @@ ExportedFile export_model(const Graph& graph, const schedule::ExportConfig& conf
     deployed = lowered(finished, format, options.opset);
     beside = encodings_of(config.encodings, finished, deployed, path);
   }
+  FilesBeside encodings(beside);
   io::export_onnx(deployed, path, options);
-  for (const auto& [file, text] : beside) write_file(file, text);
+  encodings.place();
   const auto data = io::external_data_of(path);
   const auto tensors = config.external_data && fs::exists(data) ? fs::file_size(data) : 0;
   ExportedFile written{.bytes = static_cast<int64_t>(fs::file_size(path) + tensors),

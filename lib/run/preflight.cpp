@@ -2,9 +2,13 @@
 
 #include "core/settings.h"
 #include "core/text.h"
+#include "quant/export/export_formats.h"
+#include "quant/runtime/runtime.h"
+#include "run/export.h"
 #include "run/model.h"
 #include "train/trainer.h"
 
+#include <algorithm>
 #include <unistd.h>
 
 namespace compress::run {
@@ -13,28 +17,24 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Names that a run directory uses itself (report/run_directory.h).
-const std::vector<std::string> kOwnFiles{"recipe.yaml", "metrics.jsonl", "log.txt",         "checkpoint",
-                                         "best",        "final",         "summary.json",    "confusion.csv",
-                                         "search",      "lock",          "ema.safetensors", "weights_sparsity.csv"};
+/// Names that a run directory uses itself (report/run_directory.h), or a quantiser's search in it.
+const std::vector<std::string> kOwnFiles{
+    "recipe.yaml",     "metrics.jsonl",        "log.txt",       "checkpoint",      "best",
+    "final",           "summary.json",         "confusion.csv", "search",          "lock",
+    "ema.safetensors", "weights_sparsity.csv", "lapq.json",     "clip_search.yaml"};
 
-/// QDQ files carry integers of at most 8 bits; 32 means floating point. Biases have their own 32 bits.
-void check_bits(const Yaml& value) {
-  for (size_t i = 0; i < value.keys.size(); ++i) {
-    const auto& item = value.items[i];
-    const bool bits =
-        value.keys[i] == "bits_weights" || value.keys[i] == "bits_activations" || value.keys[i] == "num_bits_inputs";
-    if (bits && item.is_scalar()) {
-      const auto number = from_yaml<int64_t>(item, value.keys[i]);
-      if (number > 8 && number < 32)
-        throw request_error("'{}' is {}, but the exported format 'onnx-qdq' carries at most 8 bits", value.keys[i],
-                            number)
-            .at(item.place);
-    }
-    check_bits(item);
-  }
-  if (value.is_sequence())
-    for (const auto& item : value.items) check_bits(item);
+bool stays_floating(const Yaml& quantizer, const std::string& kind) {
+  const auto* bits = quantizer.find("bits_" + kind);
+  return bits && (bits->is_null() || bits->text == "32");
+}
+
+/// What the runtime of a quantizer's entry says where the entry itself says nothing.
+bool runtime_takes_gfpq(const Yaml& quantizer, const std::string& kind) {
+  const auto* name = quantizer.find("runtime");
+  const auto* word = quantizer.find(kind);
+  if (!name || !quant::runtimes().find(name->text) || (word && word->text != "runtime")) return false;
+  const auto rule = quant::runtimes().make(name->text)->rule();
+  return (kind == "weights" ? rule.weights : rule.activations).grid.format == ops::GridFormat::gfpq;
 }
 
 /// Simulated quantisers compute in float32 only.
@@ -48,30 +48,51 @@ void check_precision(const schedule::Recipe& recipe) {
           .at(policy.place);
 }
 
-void check_export_file(const std::string& file) {
+/// A file that the run writes: `what` names it.
+void check_own_file(std::string_view what, const std::string& file) {
   const auto first = fs::path(file).lexically_normal().begin()->string();
   for (const auto& own : kOwnFiles)
     if (first == own)
-      throw request_error("the export '{}' would overwrite the run's own '{}'", file, own)
+      throw request_error("{} '{}' would overwrite the run's own '{}'", what, file, own)
           .hint("choose another file name");
   if (fs::path(file).is_absolute()) return require_writable_file(file);
   if (fs::path(file).has_parent_path())
-    throw request_error("the export '{}' names a folder", file)
-        .hint("exports stand in the run directory: give a bare file name, or an absolute path");
+    throw request_error("{} '{}' names a folder", what, file)
+        .hint("it stands in the run directory: give a bare file name, or an absolute path");
+}
+
+/// The entries of a section; none when the recipe has no such section.
+std::vector<Yaml> entries(const schedule::Recipe& recipe, std::string_view section) {
+  const auto* map = recipe.root.find(section);
+  return map && map->is_map() ? map->items : std::vector<Yaml>{};
 }
 
 void check_exports(const schedule::Recipe& recipe) {
-  const auto* quantizers = recipe.root.find("quantizers");
-  const bool quantizes = quantizers && quantizers->is_map() && !quantizers->items.empty();
+  const bool quantizes = !entries(recipe, "quantizers").empty();
   for (const auto& config : recipe.exports) {
-    check_export_file(config.file);
-    if (config.format == "onnx" && quantizes)
-      throw request_error("the recipe quantises, but exports the floating-point format 'onnx'")
+    check_own_file("the export", config.file);
+    const auto& format = quant::export_format(config.format);
+    if (format.lower == nullptr && quantizes)
+      throw request_error("the recipe quantises, but exports the floating-point format '{}'", format.name)
           .hint("use 'format: onnx-qdq'");
-    if (config.format == "onnx-qdq" && !quantizes && recipe.has_model() && recipe.model.run.empty())
-      throw request_error("the recipe exports 'onnx-qdq', but has no quantizer")
-          .hint("use 'format: onnx', or add a quantizer");
-    if (config.format == "onnx-qdq" && quantizes) check_bits(*quantizers);
+    if (!format.integers || !quantizes) continue;
+    if (const auto* grid = grid_without_onnx_form(*recipe.root.find("quantizers")))
+      throw request_error("ONNX has no operators for the grid GFPQ ('{}'), which the format '{}' would need",
+                          grid->text, format.name)
+          .at(grid->place)
+          .hint("use 'format: onnx-float' with 'encodings: [nnie]': the marks then stand in a file beside the model");
+  }
+}
+
+/// Statistics are written into the run directory, or to an absolute path.
+void check_statistics_files(const schedule::Recipe& recipe) {
+  for (const auto& quantizer : entries(recipe, "quantizers")) {
+    const auto* file = quantizer.find("save_statistics");
+    if (!file || !file->is_scalar() || file->text.empty()) continue;
+    Problems problems;
+    if (problems.capture([&] { check_own_file("the file of statistics", file->text); })) continue;
+    auto error = problems.errors()[0];
+    throw error.at(file->place);
   }
 }
 
@@ -83,6 +104,31 @@ void check_surroundings(const schedule::Recipe& recipe) {
   check_precision(recipe);
   if (recipe.has_data()) data::dataset_info(recipe.data.name);
   check_exports(recipe);
+  check_statistics_files(recipe);
+}
+
+const Yaml* grid_without_onnx_form(const Yaml& quantizers) {
+  if (quantizers.is_map())
+    for (const std::string kind : {"weights", "activations"}) {
+      if (stays_floating(quantizers, kind)) continue;
+      if (const auto* word = quantizers.find(kind); word && word->text == "gfpq") return word;
+      if (runtime_takes_gfpq(quantizers, kind)) return quantizers.find("runtime");
+    }
+  for (const auto& item : quantizers.items)
+    if (const auto* found = grid_without_onnx_form(item)) return found;
+  return nullptr;
+}
+
+void check_formats(const schedule::Recipe& recipe, const Graph& graph) {
+  // Of the passes, only one puts quantisers on a network.
+  const bool quantizes = is_quantized(graph) || !entries(recipe, "quantizers").empty() ||
+                         std::ranges::any_of(recipe.policies, [](const auto& policy) {
+                           return policy.class_name == "quant_dequant_weight";
+                         });
+  for (const auto& config : recipe.exports)
+    if (quant::export_format(config.format).lower != nullptr && !quantizes)
+      throw request_error("the recipe exports '{}', but has no quantizer", config.format)
+          .hint("use 'format: onnx', or add a quantizer");
 }
 
 void check_inputs(const schedule::Recipe& recipe, const Graph& graph) {

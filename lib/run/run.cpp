@@ -55,6 +55,7 @@ Session prepare(const schedule::Recipe& recipe, const distill::OpenModel& open) 
   check_surroundings(recipe);
   Session session{.recipe = recipe, .graph = run::open_model(recipe, open)};
   auto& config = session.recipe;
+  check_formats(recipe, session.graph);
   check_inputs(recipe, session.graph);
   const auto device = train::parse_device(config.training.device);
   follow_normalization(session.graph, config.data);
@@ -333,6 +334,7 @@ std::string describe(const schedule::Recipe& recipe, const distill::OpenModel& o
   check_surroundings(recipe);
   if (!recipe.has_model()) return recipe.timeline();
   auto graph = run::open_model(recipe, open);
+  check_formats(recipe, graph);
   check_inputs(recipe, graph);
   train::check_freeze(recipe.training.freeze, graph);
   const auto scheduler = recipe.bind(graph, open);

@@ -8,10 +8,14 @@ namespace compress::schedule {
 
 namespace {
 
-std::vector<std::string> quoted_words(const std::string& message) {
-  const auto parts = split(message, '\'');
+std::vector<std::string> quoted_words(const Error& error) {
+  auto texts = error.contexts();
+  texts.insert(texts.begin(), error.message());
   std::vector<std::string> words;
-  for (size_t i = 1; i + 1 < parts.size(); i += 2) words.push_back(parts[i]);
+  for (const auto& text : texts) {
+    const auto parts = split(text, '\'');
+    for (size_t i = 1; i + 1 < parts.size(); i += 2) words.push_back(parts[i]);
+  }
   return words;
 }
 
@@ -27,7 +31,7 @@ std::optional<Place> find_word(const Yaml& value, const std::string& word) {
 }  // namespace
 
 Error with_place(Error error, const Yaml& entry) {
-  for (const auto& word : quoted_words(error.message()))
+  for (const auto& word : quoted_words(error))
     if (const auto place = find_word(entry, word)) return error.at(*place);
   return error.at(entry.place);
 }

@@ -21,8 +21,8 @@ struct PolicyEntry {
   Place place;
 };
 
-/// Adds the place where the first word that the message quotes stands in `entry`, or the entry's own. Components know
-/// no places: their messages quote what is wrong.
+/// Adds the place where the first word that the message, or else its context, quotes stands in `entry`, or the entry's
+/// own. Components know no places: their messages quote what is wrong.
 Error with_place(Error error, const Yaml& entry);
 
 /// The `class:` of a component's entry. `what` names the entry ("pruner 'filters'").

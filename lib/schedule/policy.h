@@ -41,6 +41,8 @@ struct Window {
 struct Binding {
   const distill::OpenModel& open;
   const std::map<std::string, std::string>& inputs;  ///< graph input -> data field
+  /// True when the policy will act on a network of the names and shapes that the graph has now.
+  bool keeps_structure = false;
 };
 
 /// A technique bound to moments of training. The scheduler calls it only in active epochs.

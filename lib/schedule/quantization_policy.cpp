@@ -27,6 +27,7 @@ public:
   void bind(const Graph& graph, const Binding& binding, Problems& problems) override {
     inputs_ = binding.inputs;
     quantizer_->bind(graph, problems);
+    if (binding.keeps_structure && problems.empty()) problems.capture([&] { quantizer_->rehearse(graph); });
   }
   std::vector<std::string> observed(const train::State& state) const override { return quantizer_->observed(state); }
   void on_training_begin(train::State& state) override { quantizer_->on_training_begin(state); }
@@ -85,7 +86,10 @@ private:
 
 std::unique_ptr<Policy> make_quantization_policy(const PolicyEntry& entry) {
   auto quantizer = read_component(quant::quantizers(), entry.component, entry.instance);
-  check_in(entry.component, [&] { quantizer->check(); });
+  check_in(entry.component, [&] {
+    quantizer->check();
+    if (!entry.window.at_end()) quantizer->check_epochs(entry.window.last_epoch());
+  });
   if (entry.window.at_end() && !quantizer->post_training())
     throw request_error("{} '{}' trains with quantisation: its policy needs a starting epoch", entry.class_name,
                         entry.instance)

@@ -223,6 +223,13 @@ void check_thinning(const Scheduler& scheduler, Problems& problems) {
   }
 }
 
+/// Pruning, passes and searches remove channels and nodes.
+bool keeps_structure(const std::vector<PolicyEntry>& policies) {
+  return std::ranges::none_of(policies, [](const PolicyEntry& policy) {
+    return policy.kind == "pruner" || policy.kind == "pass" || policy.kind == "search";
+  });
+}
+
 }  // namespace
 
 std::unique_ptr<Scheduler> Recipe::bind(const Graph& graph, const distill::OpenModel& open) const {
@@ -236,7 +243,7 @@ std::unique_ptr<Scheduler> Recipe::bind(const Graph& graph, const distill::OpenM
     policy->class_name = entry.class_name;
     policy->place = entry.place;
     Problems own;
-    policy->bind(graph, {open, model.inputs}, own);
+    policy->bind(graph, {open, model.inputs, keeps_structure(policies)}, own);
     for (const auto& earlier : scheduler->policies()) policy->check_with(*earlier, own);
     for (const auto& error : own.errors()) problems.add(with_place(error, entry.component));
     scheduler->add(std::move(policy));

@@ -45,6 +45,7 @@ struct State {
   Metrics training, validation;         ///< on_epoch_end; validation is empty when there is no such split
   Metrics mean_loss_terms;              ///< on_epoch_end
   double lr_factor = 1;                 ///< learning-rate policies set it
+  double lr_scale = 1;                  ///< on top of it; stays until another value is set
   std::optional<double> momentum = {};  ///< the same, in place of the optimiser's own
   bool lr_per_batch = false;
 

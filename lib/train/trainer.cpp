@@ -205,7 +205,8 @@ void Trainer::follow_graph() {
 }
 
 void Trainer::follow_lr() {
-  if (state_.lr_factor != lr_factor_) state_.optimizer.set_lr_factor(lr_factor_ = state_.lr_factor);
+  const double factor = state_.lr_factor * state_.lr_scale;
+  if (factor != lr_factor_) state_.optimizer.set_lr_factor(lr_factor_ = factor);
   if (state_.momentum != momentum_) state_.optimizer.set_momentum(momentum_ = state_.momentum);
 }
 

@@ -1,6 +1,7 @@
 #include "train/weight_averages.h"
 
 #include "core/text.h"
+#include "ops/conv_batch_normalization.h"
 #include "train/follow_changes.h"
 
 #include <ATen/core/grad_mode.h>
@@ -10,6 +11,25 @@
 #include <algorithm>
 
 namespace compress::train {
+
+namespace {
+
+/// The parameters of grids that follow values or weights. An average of zero points is none, nor one of scales that are
+/// powers of two: a grid is taken as it is.
+std::set<std::string> grids_that_follow(const Graph& graph) {
+  std::set<std::string> names;
+  for (const Node& node : graph.nodes()) {
+    size_t first = node.inputs.size();
+    if (node.op == "FakeQuantize") first = 1;
+    if (node.op == "ConvBatchNormalization") first = ops::FoldedConvolution::kScale;
+    for (size_t i = first; i < node.inputs.size(); ++i)
+      if (const auto* parameter = graph.find_parameter(node.inputs[i]); parameter && !parameter->trainable)
+        names.insert(parameter->name);
+  }
+  return names;
+}
+
+}  // namespace
 
 void EmaConfig::declare(Settings& settings) {
   settings.optional("decay", decay, "share of the old average that is kept in each optimiser step", half_open(0, 1));
@@ -23,10 +43,14 @@ void WeightAverages::update(const Graph& graph) {
   const at::NoGradGuard no_grad;
   const auto n = static_cast<double>(updates_++);
   const double decay = config_.warmup ? std::min(config_.decay, (1 + n) / (10 + n)) : config_.decay;
+  if (graph.version() != grids_of_) {
+    grids_ = grids_that_follow(graph);
+    grids_of_ = graph.version();
+  }
   std::vector<at::Tensor> averages, values;
   for (const Parameter& parameter : graph.parameters()) {
     const auto value = parameter.value.detach();
-    if (!value.is_floating_point()) continue;
+    if (!value.is_floating_point() || grids_.contains(parameter.name)) continue;
     auto& average = averages_[parameter.name];
     if (!average.defined()) {
       average = value.clone();

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 
 namespace compress::train {
@@ -18,7 +19,8 @@ struct EmaConfig {
   void check() const {}
 };
 
-/// Exponential moving averages of a graph's floating-point parameters, batch-norm statistics too, by name:
+/// Exponential moving averages of a graph's floating-point parameters, batch-norm statistics too, by name (but not of
+/// grids that follow what they quantise, whose latest state goes with the averages):
 /// average = decay * average + (1 - decay) * value after each optimiser step. With warm-up the decay is at most
 /// (1 + n) / (10 + n) in step n, so that the random start is soon forgotten.
 class WeightAverages {
@@ -41,6 +43,8 @@ private:
   EmaConfig config_;
   std::map<std::string, at::Tensor> averages_;
   int64_t updates_ = 0;
+  std::set<std::string> grids_;  ///< of the graph of this version
+  uint64_t grids_of_ = 0;
 };
 
 }  // namespace compress::train

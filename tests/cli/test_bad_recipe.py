@@ -115,9 +115,52 @@ class BadRecipe(Case):
         self.says(GOOD + 'export: [{file: /nowhere/a.onnx}]\n', "there is no folder '/nowhere'")
         self.says(GOOD + 'export: [{file: ../a.onnx}]\n', "the export '../a.onnx' names a folder")
 
-    def test_more_bits_than_the_exported_format_carries(self):
-        text = GOOD + 'quantizers: {int8: {class: PostTrainMinMaxQuantizer, bits_weights: 9}}\nexport: [{format: onnx-qdq}]\n'
-        self.says(text.replace('policies:\n', 'policies:\n  - quantizer: {instance_name: int8}\n'), "'bits_weights' is 9", 'at most 8 bits')
+    def quantizing(self, arguments, ending=''):
+        text = GOOD[:GOOD.index('pruners:')] + f'quantizers: {{q: {{{arguments}}}}}\npolicies: [{{quantizer: {{instance_name: q}}}}]\n'
+        return text + ending
+
+    def test_a_grid_that_the_exported_format_has_no_operators_for(self):
+        for arguments in ('class: PostTrainQuantizer, runtime: nnie', 'class: PostTrainQuantizer, weights: gfpq',
+                          'class: PostTrainQuantizer, overrides: {conv1: {activations: gfpq}}'):
+            for form in ('onnx-qdq', 'onnx-qoperator'):
+                self.says(self.quantizing(arguments, f'export: [{{format: {form}}}]\n'), 'recipe.yaml:4:', 'ONNX has no operators for the grid GFPQ',
+                          f"the format '{form}'", "use 'format: onnx-float' with 'encodings: [nnie]'")
+        for arguments in ('runtime: nnie, weights: symmetric, activations: symmetric', 'runtime: nnie, weights: symmetric, bits_activations: null'):
+            recipe = self.write('recipe.yaml', self.quantizing('class: PostTrainQuantizer, ' + arguments, 'export: [{format: onnx-qdq}]\n'))
+            self.run_ok('check', recipe)
+
+    def test_16_bits_are_exported(self):
+        arguments = 'class: PostTrainQuantizer, bits_weights: 16, bits_activations: 16, bits_inputs: 16'
+        self.run_ok('check', self.write('recipe.yaml', self.quantizing(arguments, 'export: [{format: onnx-qdq}]\n')))
+
+    def test_a_format_for_quantised_models_without_a_quantizer(self):
+        for form in ('onnx-qdq', 'onnx-qoperator', 'onnx-float'):
+            self.says(GOOD + f'export: [{{format: {form}}}]\n', f"the recipe exports '{form}', but has no quantizer", "use 'format: onnx'")
+
+    def test_what_a_network_cannot_have_is_found_before_training(self):
+        self.says(self.quantizing('class: PostTrainQuantizer, group_size: 7'), 'recipe.yaml:4:',
+                  'groups of 7 do not divide the 1 input channels of a weight', "quantising the weight of 'conv1'")
+        for name in ('PostTrainQuantizer', 'LapqQuantizer'):
+            self.says(self.quantizing(f'class: {name}, bits_weights: null, bits_activations: 32'), 'recipe.yaml:4:', "nothing of 'lenet5' is quantised")
+        self.says(self.quantizing('class: LapqQuantizer, activations: symmetric, search_clipping: true'), "'search_clipping'", 'all grids are symmetric')
+
+    def test_files_that_a_run_cannot_write_or_writes_itself(self):
+        own = "would overwrite the run's own"
+        for file in ('lapq.json', 'clip_search.yaml'):
+            self.says(GOOD + f'export: [{{file: {file}}}]\n', f"the export '{file}' {own} '{file}'")
+        def saved(file):
+            return self.quantizing(f'class: PostTrainQuantizer, save_statistics: {file}')
+        self.says(saved('clip_search.yaml'), f"the file of statistics 'clip_search.yaml' {own}")
+        self.says(saved('/nowhere/x.yaml'), 'recipe.yaml:4:', "cannot write '/nowhere/x.yaml': there is no folder '/nowhere'")
+        self.says(saved('some/x.yaml'), "the file of statistics 'some/x.yaml' names a folder")
+
+    def test_patterns_of_file_names_in_overrides(self):
+        self.says(self.quantizing("class: PostTrainQuantizer, overrides: {'conv*': {bits_weights: 4}}"), "override 'conv*' matches no node",
+                  "patterns are regular expressions: 'conv.*'")
+
+    def test_made_up_data_have_no_folder(self):
+        self.says(self.replaced('synthetic_mnist}', 'synthetic_mnist, path: /nowhere}'), "'synthetic_mnist' is made up", "'/nowhere'", 'leave the folder out')
+        self.fails(2, "'synthetic_mnist' is made up", args=('check', self.write('recipe.yaml', GOOD), '--data', 'synthetic_mnist:/nowhere'))
 
     def test_nothing_to_prune(self):
         self.says(self.replaced('[conv1.weight]', '[]'), "'weights' is empty")

@@ -64,8 +64,55 @@ class Quantize(Case):
                             (('--weight-observer', 'mse'), 'weight_observer: mse'), (('--runtime', 'tensorrt'), 'runtime: tensorrt'),
                             (('--bias-correction',), 'bias_correction: true'), (('--clip-search',), 'clip_search: true'),
                             (('--qe-lapq', '--lapq-maxiter', '3'), 'maxiter: 3'), (('--qe-lapq',), 'class: LapqQuantizer'),
+                            (('--qe-lapq', '--lapq-maxfev', '9'), 'maxfev: 9'), (('--qe-lapq', '--lapq-method', 'Nelder-Mead'), 'method: nelder-mead'),
+                            (('--qe-lapq', '--lapq-basinhopping'), 'basinhopping: true'), (('--qe-lapq', '--lapq-bh'), 'basinhopping: true'),
+                            (('--qe-lapq', '--lapq-bh', '--lapq-basinhopping-niter', '7'), 'basinhopping_niter: 7'),
+                            (('--qe-lapq', '--lapq-init-mode', 'L2'), 'init_mode: L2'), (('--qe-lapq', '--lapq-init-method', 'COBYLA'), 'init_method: cobyla'),
+                            (('--qe-lapq', '--lapq-search-clipping'), 'search_clipping: true'),
+                            (('--qem', 'float8_e4m3'), 'weights: float8_e4m3'), (('--qema', 'gfpq'), 'activations: gfpq'), (('--qemw', 'bfloat16'), 'weights: bfloat16'),
                             (('--qe-lapq', '--samples', '64'), 'eval_size: 64'), (('--qe-lapq', '--lapq-eval-size', '0.5'), 'eval_size: 0.5')):
             self.assertIn(line, self.quantizer(*flags), flags)
+
+    def test_the_flags_beside_the_quantiser_are_in_the_recipe_too(self):
+        for flags, line in ((('--weights', 'w.safetensors'), 'weights: w.safetensors'), (('--format', 'onnx-qoperator'), 'format: onnx-qoperator'),
+                            (('--name', 'small'), 'name: small'), (('--encodings', 'aimet,tensorrt'), 'encodings: [aimet, tensorrt]'),
+                            (('-o', '/tmp/x.onnx'), 'file: /tmp/x.onnx'), (('--runtime', 'nnie'), 'format: onnx-float'),
+                            (('--runtime', 'nnie'), 'encodings: [nnie]'), (('--qem', 'gfpq', '--format', 'onnx-float'), 'format: onnx-float')):
+            self.assertIn(line, self.recipe(*flags), flags)
+
+    def test_weights_of_a_file(self):
+        weights = self.folder / 'weights.onnx'
+        self.run_ok('export', 'lenet5?classes=10', '-o', weights)
+        direct, _ = self.quantize(name='direct', source=(weights, *SMALL[1:]))
+        taken, _ = self.quantize('--weights', weights, name='taken')
+        self.assertEqual(direct.stat().st_size // 1000, taken.stat().st_size // 1000)
+        self.assertEqual(self.run_json('verify', direct, taken, '--samples', '4', '--max-error', '0')['failures'], [])
+
+    def test_nnie_gets_its_marks_in_a_file_beside_the_model(self):
+        path, summary = self.quantize('--runtime', 'nnie')
+        self.assertEqual(summary['exports'][0]['format'], 'onnx-float')
+        self.assertTrue(list(self.folder.glob('quantised*.json')))
+        self.refused('--runtime', 'nnie', '--format', 'onnx-qdq', '--out', self.folder / 'x', texts=('--runtime: error: ONNX has no operators for the grid GFPQ',))
+        self.assertFalse((self.folder / 'x').exists())
+
+    def test_16_bits_run_in_onnx_runtime(self):
+        import numpy
+        import onnxruntime
+        inputs = numpy.random.default_rng(1).uniform(0, 0.5, (4, 1, 28, 28)).astype('float32')  # inside of what calibration sees
+        def outputs(path):
+            session = onnxruntime.InferenceSession(str(path))
+            return session.run(None, {session.get_inputs()[0].name: inputs})[0]
+        floating = self.folder / 'float.onnx'
+        self.run_ok('export', 'lenet5', '-o', floating)
+        for form in ('onnx-qdq', 'onnx-qoperator'):
+            path, _ = self.quantize('--qeba', '16', '--qebw', '16', '--format', form, name=form)
+            numpy.testing.assert_allclose(outputs(path), outputs(floating), atol=2e-3)
+
+    def test_more_samples_than_there_are(self):
+        small = SMALL[:-2]
+        for flags in (('--samples', '999999999'), ('--qe-lapq', '--lapq-maxiter', '1', '--lapq-eval-size', '1000000')):
+            done = self.run_ok('quantize', *small, *flags, '--out', self.folder / flags[0])
+            self.assertEqual(done.stderr.count('training samples are asked for, and there are 160: all of them are looked at'), 1, done.stderr)
 
     def test_the_printed_recipe_runs_and_gives_the_same_file(self):
         recipe = self.write('recipe.yaml', self.run_ok('quantize', *SMALL, '--qebw', '5', '--observer', 'mse', '--print-recipe').stdout)
@@ -101,13 +148,21 @@ class Quantize(Case):
         self.refused('--qe-stats-file', 'none.yaml', '--observer', 'mse',
                      texts=("observer 'mse' needs a histogram, which statistics files do not hold", 'from a file work: aciq_gauss'))
 
+    def test_statistics_files_are_looked_at_before_anything_runs(self):
+        out = self.folder / 'run'
+        self.refused('--qe-stats-file', self.write('bad.yaml', 'conv1: ['), '--out', out, texts=('bad.yaml:', 'not valid YAML'))
+        self.refused('--qe-stats-file', self.write('foreign.yaml', 'layer9: {}'), '--out', out, texts=('foreign.yaml:1:1', 'statistics of another model'))
+        self.refused('--qe-stats-file', self.folder, '--out', out, texts=('--qe-stats-file: error: the statistics file', 'is a folder'))
+        self.refused('--save-statistics', '/nowhere/x.yaml', '--out', out, texts=("--save-statistics: error: cannot write '/nowhere/x.yaml'",))
+        self.assertFalse(out.exists())
+
     def test_a_statistics_file_that_is_not_there(self):
         self.refused('--qe-stats-file', 'none.yaml', '--out', self.folder / 'run',
                      texts=("none.yaml' is not there", 'save_statistics writes such a file'))
         self.assertEqual(list(self.folder.iterdir()), [])
 
     def test_weights_only(self):
-        path, summary = self.quantize('--qeba', '0')
+        path, summary = self.quantize('--qeba', '0', source=SMALL[:-2])
         self.assertNotIn(b'QuantizeLinear', path.read_bytes().replace(b'DequantizeLinear', b''))
         self.assertLess(summary['result']['weight_bytes'], 0.3 * summary['baseline']['weight_bytes'])
 
@@ -144,6 +199,8 @@ class Quantize(Case):
         self.refused('--qe-config-file', config, '--qebw', '4', texts=('--qe-config-file and --qe-bits-wts do not go together',))
         whole = self.write('whole.yaml', 'quantizers:\n  q: {class: PostTrainQuantizer}\ndata: {name: mnist}\n')
         self.refused('--qe-config-file', whole, texts=("whole.yaml:3:1", "has a section 'data' besides", "'compress run' runs whole recipes"))
+        trains = self.write('trains.yaml', 'quantizers:\n  q: {class: LsqQuantizer}\n')
+        self.refused('--qe-config-file', trains, texts=('trains.yaml:2:', 'LsqQuantizer trains with quantisation', "use 'compress run'"))
         nothing = self.write('nothing.yaml', 'quantizers: {}\n')
         self.refused('--qe-config-file', nothing, texts=("has no 'quantizers' section with one quantizer",))
 
@@ -152,9 +209,9 @@ class Quantize(Case):
         for flags, why in ((('--qe-dynamic', '--samples', '5'), 'each says where the ranges of activations come from'),
                            (('--qe-stats-file', 'x.yaml', '--qe-calibration', '0.1'), '--qe-stats-file and --qe-calibration'),
                            (('--qe-dynamic', '--observer', 'mse'), 'dynamic ranges are the extremes of each batch'),
-                           (('--qe-dynamic', '--qe-lapq'), 'dynamic ranges are the extremes of each batch'),
+                           (('--qe-dynamic', '--qe-lapq'), "LAPQ has no 'dynamic'"),
                            (('--qeca', 'avg', '--observer', 'mse'), 'each says who chooses the ranges of activations'),
-                           (('--clip-search', '--qe-lapq'), 'both search the ranges of activations'),
+                           (('--clip-search', '--qe-lapq'), "LAPQ has no 'clip_search'"),
                            (('--qepc', '--qe-per-tensor'), 'a weight has one scale or several'),
                            (('--qem', 'sym', '--qema', 'asym_u'), 'both give the grid of activations'),
                            (('--qem', 'sym', '--qemw', 'asym_u'), 'both give the grid of weights')):
@@ -162,7 +219,18 @@ class Quantize(Case):
         self.refused('--qeca', 'n_std', texts=('--qe-clip-acts n_std needs --qe-clip-n-stds',))
         self.refused('--qe-clip-n-stds', '2', texts=('--qe-clip-n-stds needs --qe-clip-acts n_std',))
         self.refused('--qe-lapq', '--samples', '5', '--lapq-eval-size', '5', texts=(together, 'which training samples are looked at'))
-        self.refused('--qe-lapq', '--observer', 'mse', texts=('--observer', "'observer'"))
+        for flags, argument in ((('--observer', 'mse'), 'observer'), (('--runtime', 'tensorrt'), 'runtime'), (('--qencl', 'conv1'), 'no_clip_layers'),
+                                (('--qeca', 'avg'), 'observer'), (('--weight-observer', 'mse'), 'weight_observer'), (('--qenql', 'conv1'), 'no_quant_layers'),
+                                (('--qe-bits-accum', '16'), 'bits_accum'), (('--qesab', '8'), 'scale_approx_mult_bits'),
+                                (('--qe-stats-file', 'x.yaml'), 'statistics'), (('--save-statistics', 'x.yaml'), 'save_statistics')):
+            self.refused('--qe-lapq', *flags, texts=('--qe-lapq', together, f"LAPQ has no '{argument}'"))
+        self.refused('--qe-lapq', '--lapq-basinhopping-niter', '3', texts=('--lapq-basinhopping-niter needs --lapq-basinhopping',))
+        self.refused('--qe-lapq', '--qem', 'sym', '--lapq-search-clipping', '--out', self.folder / 'x', texts=('--lapq-search-clipping: error:', 'all grids are symmetric'))
+        for flags in (('--observer', 'mse'), ('--samples', '5'), ('--qe-dynamic',), ('--clip-search',)):
+            self.refused('--qeba', '0', *flags, texts=(f'{flags[0]} has no effect beside --qe-bits-acts 0', 'activations stay in floating point'))
+        for flags in (('--weight-observer', 'mse'), ('--qemw', 'sym'), ('--qe-per-tensor',)):
+            self.refused('--qebw', '0', *flags, texts=('has no effect beside --qe-bits-wts 0: weights stay in floating point',))
+        self.refused('--qeba', '0', '--qebw', '0', texts=('leave nothing to quantise',))
         self.refused('--lapq-maxiter', '3', texts=('--lapq-maxiter needs --qe-lapq',))
 
     def test_wrong_values_are_said_of_their_flag(self):
@@ -174,6 +242,13 @@ class Quantize(Case):
         self.refused('--qe-calibration', '0', texts=('--qe-calibration', "'calibration_fraction'"))
         self.refused('--observer', 'mean', texts=('--observer', "observer 'mean'"))
         self.refused('--qe-no-quant-layers', 'conv9', texts=("'conv9'", "did you mean 'conv1'"))
+        self.refused('--runtime', 'nnie', '--qebw', '4', texts=('--qe-bits-wts: error: the number format GFPQ has 8 or 16 bits, not 4',))
+        self.refused('--format', 'onnx-qdp', texts=('--format: error:', "did you mean 'onnx-qdq'?"))
+        self.refused('--encodings', 'aimett', texts=("'aimett'", "did you mean 'aimet'?"))
+        self.refused('--weights', 'none.onnx', texts=("--weights: error: the weights 'none.onnx' do not exist",))
+        self.refused('--qe-lapq', '--lapq-method', 'nelder', texts=('--lapq-method: error:', 'one of powell, bobyqa, cobyla, nelder-mead or sbplx, not'))
+        self.refused('--qe-lapq', '--lapq-method', 'cobila', texts=('--lapq-method: error:', "did you mean 'cobyla'?"))
+        self.fails(2, 'model is required', "'--qe-no-clip-layers' takes all words that follow it", args=('quantize', '--qencl', 'conv1', *MODEL))
         self.refused('-o', '/nowhere/model.onnx', texts=("cannot write '/nowhere/model.onnx': there is no folder '/nowhere'",))
 
     def test_a_model_that_is_quantised_already(self):

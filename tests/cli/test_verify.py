@@ -68,6 +68,11 @@ class Verify(Case):
         self.assertEqual(first, self.run_ok(*args).stdout)
         self.assertNotEqual(first, self.run_ok(*args, '--seed', '2').stdout)
 
+    def test_threads_change_nothing_but_the_time(self):
+        args = ('verify', 'lenet5', self.run_folder, '--samples', '4', '--threshold', '-10')
+        self.assertEqual(self.run_ok(*args, '--threads', '1').stdout, self.run_ok(*args, '--threads', '1').stdout)
+        self.assertEqual(self.run_json(*args, '--threads', '2')['failures'], [])
+
     def test_a_missed_limit_is_exit_status_1_and_the_table_is_there_all_the_same(self):
         path = self.folder / 'layers.csv'
         done = compress('verify', 'lenet5', self.run_folder, *DATA, '--threshold', '200', '--csv', path)
@@ -97,6 +102,12 @@ class Verify(Case):
         self.fails(2, "'lenet6'", "did you mean 'lenet5'?", args=('verify', 'lenet5', 'lenet6'))
         self.fails(2, "task 'regression': output 'output' of 'lenet5' is 10 for each sample", args=('verify', 'lenet5', 'lenet5', '--data', 'synthetic_regression'))
         self.fails(2, '--samples', 'takes a whole number of at least 1', args=('verify', 'lenet5', 'lenet5', '--samples', '0'))
+        self.fails(2, '--seed', 'takes a whole number of at least 0', args=('verify', 'lenet5', 'lenet5', '--seed', '-1'))
+        for flag, text in (('--threshold', 'takes a finite number'), ('--max-error', 'takes a finite number of at least 0')):
+            for value in ('nan', 'inf', 'ten'):
+                self.fails(2, flag, text, f"not '{value}'", args=('verify', 'lenet5', 'lenet5', flag, value))
+        self.fails(2, "not '-1'", args=('verify', 'lenet5', 'lenet5', '--max-error', '-1'))
+        self.fails(2, '--threads', 'takes a whole number of at least 0', args=('verify', 'lenet5', 'lenet5', '--threads', '-1'))
         self.fails(2, "unknown split 'tset'", args=('verify', 'lenet5', 'lenet5', *DATA, '--split', 'tset'))
         self.fails(2, 'there is no folder', args=('verify', 'lenet5', 'lenet5', '--csv', self.folder / 'no/a.csv'))
 
@@ -137,7 +148,6 @@ class Verify(Case):
         self.assertEqual(weight['Clipped (%)'], 0)
         self.assertEqual(rows['input.quantizer']['Kind'], 'activation')
         self.assertIsNotNone(rows['input.quantizer']['SQNR (dB)'])
-        self.assertIn('no simulated quantisers', self.run_ok('summary', 'lenet5', '--what', 'quantization').stdout)
 
     def test_histograms_as_data_for_plots(self):
         flags = ('summary', self.run_folder, '--what', 'histograms', *DATA)
@@ -165,8 +175,8 @@ class Verify(Case):
     def test_summaries_and_data_that_do_not_go_together(self):
         self.fails(2, 'the sensitivity summary needs samples', 'add --data', args=('summary', self.run_folder, '--what', 'sensitivity'))
         self.fails(2, 'the compute summary does not look at data', args=('summary', 'lenet5', *DATA))
-        self.fails(2, 'the model has no simulated quantisers', 'compress quantize',
-                   args=('summary', 'lenet5', '--what', 'sensitivity', *DATA))
+        for kind in ('sensitivity', 'quantization', 'histograms'):
+            self.fails(2, 'the model has no simulated quantisers', 'compress quantize', args=('summary', 'lenet5', '--what', kind, *DATA))
 
 
 if __name__ == '__main__':

@@ -1,6 +1,10 @@
 #include "quant/observer/observer.h"
 #include "support/tensors.h"
 
+#include <ATen/ops/cat.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/zeros.h>
+
 #include <catch2/catch.hpp>
 
 #include <algorithm>
@@ -106,6 +110,50 @@ TEST_CASE("observers: the range lies within what was observed and has the grid's
           REQUIRE(range.low >= std::min(low, -reach) - slack);
           REQUIRE(range.high <= std::max(high, reach) + slack);
         }
+}
+
+TEST_CASE("observers: values of one number, of hardly any size, of any size, of integers have ranges too",
+          "[contract]") {
+  const auto spread = wild({4, 25});
+  const std::pair<const char*, at::Tensor> values[] = {{"zeros", at::zeros({4, 6})},
+                                                       {"one number", at::full({1}, -0.7)},
+                                                       {"a scalar", at::full({}, 5.0)},
+                                                       {"constant", at::full({4, 6}, 3.0)},
+                                                       {"constant below 0", at::full({4, 6}, -3.0)},
+                                                       {"two numbers", at::tensor({-1.0, 2.0})},
+                                                       {"denormal", spread.mul(1e-40)},
+                                                       {"least number", at::full({3}, 1.4e-45)},
+                                                       {"small beside zeros", spread.mul(1e-30).clamp_min(0)},
+                                                       {"huge", spread.mul(1e30)},
+                                                       {"as huge as can be", spread.mul(3e38).div(spread.abs().max())},
+                                                       {"one outlier", at::cat({spread.view(-1), at::full({1}, 1e30)})},
+                                                       {"integers", at::arange(-7, 29, at::kLong).view({6, 6})},
+                                                       {"bytes", at::arange(0, 256, at::kLong).to(at::kByte)}};
+  for (const auto& [what, value] : values)
+    for (const auto& example : kObservers)
+      for (const auto& grid : grids()) {
+        INFO(example.name << " " << example.arguments << " of " << what << ", " << grid.bits << " bits, signed "
+                          << grid.is_signed << ", symmetric " << grid.symmetric);
+        const auto range = seen_in(*made(example), value.dim() == 0 ? value.view({1}) : value, 3, grid);
+        const auto numbers = value.to(at::kFloat).to(at::kDouble);  // as they are watched
+        const auto all = fitted({numbers.min().item<double>(), numbers.max().item<double>()}, grid);
+        INFO("[" << range.low << ", " << range.high << "] of [" << all.low << ", " << all.high << "]");
+        REQUIRE(std::isfinite(range.low));
+        REQUIRE(std::isfinite(range.high));
+        REQUIRE(range.low <= 0);
+        REQUIRE(range.high >= 0);
+        if (all.low < all.high) REQUIRE(range.low < range.high);
+        const auto made_of =
+            ops::make_grid(at::scalar_tensor(range.low, at::kDouble), at::scalar_tensor(range.high, at::kDouble), grid);
+        REQUIRE(std::isfinite(made_of.scale.item<double>()));
+        REQUIRE(made_of.scale.item<double>() > 0);
+        if (example.name.starts_with("aciq") && example.arguments.find("observed") == std::string::npos) continue;
+        if (all.low == all.high) REQUIRE(range.low == range.high);
+        const double width = all.high - all.low;
+        const double step = example.name == "sqnr" ? width / static_cast<double>(grid.high() - grid.low()) : 0;
+        REQUIRE(range.low >= all.low - step - 1e-6 * width);
+        REQUIRE(range.high <= all.high + step + 1e-6 * width);
+      }
 }
 
 TEST_CASE("observers: batches of any size give the same bits, moving averages apart", "[contract]") {

@@ -130,6 +130,32 @@ class Run(Case):
         self.assertIn(f"compress run --resume {self.folder / 'a'}", errors)
         self.run_json('run', '--resume', self.folder / 'a')
 
+    LAPQ = """
+        name: lapq
+        model: {arch: lenet5}
+        data: {name: synthetic_mnist, batch_size: 64, limits: {train: 256, validation: 64, test: 64}}
+        training: {epochs: 0, seed: 1}
+        quantizers: {q: {class: LapqQuantizer, bits_weights: 3, bits_activations: 3, init_mode: NONE, maxiter: 2, save_every: 5}}
+        policies: [{quantizer: {instance_name: q}}]
+        export: [{format: onnx-qdq, file: model.onnx}]
+    """
+
+    def test_ctrl_c_in_a_search_of_clips_leaves_the_best_file_so_far(self):
+        self.recipe = self.write('lapq.yaml', self.LAPQ)
+        self.run_recipe('whole')
+        process = self.start('part')
+        record = self.folder / 'part/lapq.json'
+        while process.poll() is None and not (record.exists() and '"point"' in record.read_text()):
+            time.sleep(0.005)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate()
+        self.assertEqual(process.returncode, 1, errors)
+        self.assertRegex(errors, r"LAPQ was interrupted after \d+ evaluations: the run's files hold the best so far \(loss ")
+        self.assertIn(f"compress run --resume {self.folder / 'part'}", errors)
+        self.assertTrue((self.folder / 'part/model.onnx').exists())
+        self.run_json('run', '--resume', self.folder / 'part')
+        self.assertEqual(digest(self.folder / 'whole/model.onnx'), digest(self.folder / 'part/model.onnx'))
+
     def test_everything_that_training_keeps_resumes_with_the_same_bits(self):
         settings = ('training.ema={decay: 0.9}', 'training.accumulate=2', 'training.clip_norm=0.5', 'training.optimizer={class: AdamW, lr: 0.002}',
                     'lr_schedulers.cosine={class: ReduceLROnPlateau, patience: 0, threshold: 0.5}', 'training.num_best_scores=2')

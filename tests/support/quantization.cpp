@@ -35,6 +35,24 @@ Graph filled_graph(const std::string& text) {
   return graph;
 }
 
+Graph quantized_linear(int64_t outputs, int64_t inputs, int bits) {
+  return parse_graph(fmt::format(R"(graph net(x: float[N,{1}]) -> (y = fc)
+parameter x.quantizer.scale: float[]
+parameter x.quantizer.zero_point: float[]
+parameter fc.weight: float[{0},{1}]
+parameter fc.weight.quantizer.scale: float[{0}]
+parameter fc.weight.quantizer.zero_point: float[{0}]
+parameter fc.bias: float[{0}]
+parameter fc.bias.quantizer.scale: float[{0}]
+parameter fc.bias.quantizer.zero_point: float[{0}]
+x.quantizer = FakeQuantize(x, %x.quantizer.scale, %x.quantizer.zero_point) bits={2} signed=0 symmetric=0
+fc.weight.quantizer = FakeQuantize(%fc.weight, %fc.weight.quantizer.scale, %fc.weight.quantizer.zero_point) axis=0 bits=8 narrow_range=1
+fc.bias.quantizer = FakeQuantize(%fc.bias, %fc.bias.quantizer.scale, %fc.bias.quantizer.zero_point) axis=0 bits=32 narrow_range=1
+fc = Gemm(x.quantizer, fc.weight.quantizer, fc.bias.quantizer) transB=1
+)",
+                                 outputs, inputs, bits));
+}
+
 std::unique_ptr<quant::Quantizer> make_quantizer(const std::string& name, const std::string& yaml) {
   auto quantizer = quant::quantizers().make(name);
   Settings settings;

@@ -63,6 +63,10 @@ flat = Flatten(pool)
 fc = Gemm(flat, %fc.weight, %fc.bias) transB=1
 )";
 
+/// A linear layer "fc" on input x with fixed quantisers, its numbers still 0: x has `bits` unsigned bits, the weight 8
+/// with a scale for each output, the bias 32.
+Graph quantized_linear(int64_t outputs, int64_t inputs, int bits = 8);
+
 /// Small U-Net: the skip connection joins a Concat after a MaxPool and an up-sampling depthwise part of the same size.
 inline const std::string kSkip = R"(graph skip(input: float[N,3,8,8]) -> (output = head)
 parameter a.weight: float[4,3,3,3]

@@ -1,5 +1,6 @@
 // compress check RECIPE: finds what is wrong without reading data or training.
 #include "command.h"
+#include "data_flags.h"
 #include "run/model.h"
 #include "run/run.h"
 #include "zoo.h"
@@ -14,9 +15,8 @@ struct Flags {
 };
 
 void check(const Flags& flags) {
-  auto assignments = flags.overrides;
-  if (!flags.data.empty())
-    assignments.insert(assignments.begin(), "data.name=" + flags.data.substr(0, flags.data.find(':')));
+  auto assignments = data_overrides(flags.data);
+  assignments.insert(assignments.end(), flags.overrides.begin(), flags.overrides.end());
   if (!flags.model.empty()) assignments.insert(assignments.begin(), "model=" + run::model_section(flags.model));
   const auto recipe = schedule::Recipe::read(flags.recipe, assignments);
   const auto text = run::describe(recipe, [&](const std::string& spec) {

@@ -6,6 +6,7 @@
 #include "train/trainer.h"
 
 #include <charconv>
+#include <cmath>
 
 namespace compress::tools {
 
@@ -18,6 +19,25 @@ CLI::Validator whole_number(int64_t least) {
     return fmt::format("takes a whole number of at least {}, not '{}'", least, text);
   };
   return {check, ""};
+}
+
+CLI::Validator finite_number(double least) {
+  const auto check = [least](const std::string& text) -> std::string {
+    double number = 0;
+    if (CLI::detail::lexical_cast(text, number) && std::isfinite(number) && number >= least) return {};
+    return fmt::format("takes a finite number{}, not '{}'",
+                       std::isinf(least) ? "" : fmt::format(" of at least {}", least), text);
+  };
+  return {check, ""};
+}
+
+std::vector<std::string> data_overrides(const std::string& spec) {
+  if (spec.empty()) return {};
+  data::DataConfig config;
+  config.set_source(spec);
+  std::vector<std::string> overrides{"data.name=" + to_text(Yaml::scalar(config.name, true))};
+  if (!config.path.empty()) overrides.push_back("data.path=" + to_text(Yaml::scalar(config.path, true)));
+  return overrides;
 }
 
 const data::DatasetPtr& split_of(const data::Splits& splits, const std::string& name) {
@@ -35,7 +55,7 @@ void DataFlags::declare(CLI::App& app, const std::string& data_help) {
   app.add_option("--split", split, "train, validation or test")->needs(given);
   app.add_option("--samples", samples, fmt::format("how many samples, drawn by --seed ({})", samples))
       ->check(whole_number(1));
-  app.add_option("--seed", seed, "which samples are drawn");
+  app.add_option("--seed", seed, "which samples are drawn")->check(whole_number(0));
 }
 
 OpenedData open_data(const DataFlags& flags, const Graph& graph) {

@@ -6,13 +6,21 @@
 
 #include <CLI/CLI.hpp>
 
+#include <limits>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace compress::tools {
 
 /// A whole number of at least `least`, in plain words when it is none.
 CLI::Validator whole_number(int64_t least);
+
+/// A finite number of at least `least`.
+CLI::Validator finite_number(double least = -std::numeric_limits<double>::infinity());
+
+/// --data as overrides of a recipe.
+std::vector<std::string> data_overrides(const std::string& spec);
 
 /// The split of this name: train (without augmentation), validation or test. Throws a request error for others.
 const data::DatasetPtr& split_of(const data::Splits& splits, const std::string& name);

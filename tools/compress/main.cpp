@@ -42,6 +42,15 @@ std::string unexpected_argument(const CLI::ParseError& error) {
              : "";
 }
 
+/// An option that takes all words behind it and has perhaps taken one that was meant for somebody else; "" when there
+/// is none.
+std::string greedy_option(const CLI::App& command) {
+  for (const auto* option : command.get_options())
+    if (option->get_allow_extra_args() && option->get_items_expected_max() > 1 && option->count() > 1)
+      return option->get_name();
+  return "";
+}
+
 /// CLI11's own errors, with the nearest subcommand when one is misspelt.
 Error usage_error(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
   std::vector<std::string> names;
@@ -57,6 +66,11 @@ Error usage_error(const CLI::App& app, const CLI::ParseError& error, int argc, c
   if (!extra.empty() && extra[0] != '-' && extra.find('=') != std::string::npos)
     return request_error("'{}' is not expected here", extra)
         .hint("each value has its own --set: --set a=1 --set b=2")
+        .hint(help);
+  const bool misses = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError);
+  if (const auto greedy = misses && !chosen.empty() ? greedy_option(*chosen[0]) : ""; !greedy.empty())
+    return request_error("{}", error.what())
+        .hint(fmt::format("'{}' takes all words that follow it: put what else there is before it", greedy))
         .hint(help);
   return request_error("{}", error.what()).hint(help);
 }

@@ -2,6 +2,8 @@
 #include "command.h"
 #include "core/text.h"
 #include "outcome.h"
+#include "quant/encodings/encodings.h"
+#include "quant/export/export_formats.h"
 #include "quantize_flags.h"
 #include "run/model.h"
 #include "run/preflight.h"
@@ -16,7 +18,8 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Flags {
-  std::string model, weights, data, output, format = "onnx-qdq", out, name;
+  std::string model, weights, data, output, format, out, name;
+  std::vector<std::string> encodings;
   QuantizerFlags quantizer;
   std::vector<std::string> overrides;
   bool print_recipe = false;
@@ -38,10 +41,18 @@ Yaml data_section(const std::string& spec) {
   return section;
 }
 
-Yaml export_section(const Flags& flags) {
+/// A grid that ONNX has no operators for goes into a file beside a model in floating point, unless flags say otherwise.
+Yaml export_section(const Flags& flags, const Yaml& quantizer) {
   auto section = Yaml::map();
-  section.set("format", Yaml::scalar(flags.format));
+  const bool beside = flags.format.empty() && run::grid_without_onnx_form(quantizer) != nullptr;
+  section.set("format", flags.format.empty() ? Yaml::scalar(beside ? "onnx-float" : "onnx-qdq")
+                                             : placed(Yaml::scalar(flags.format), "--format"));
   section.set("file", Yaml::scalar(flags.output.empty() ? "model.onnx" : fs::absolute(flags.output).string(), true));
+  auto names = flags.encodings;
+  if (beside && names.empty()) names = {"nnie"};
+  std::vector<Yaml> encodings;
+  for (const auto& name : names) encodings.push_back(Yaml::scalar(name));
+  if (!names.empty()) section.set("encodings", placed(Yaml::sequence(std::move(encodings)), "--encodings"));
   return section;
 }
 
@@ -56,12 +67,14 @@ Yaml make_recipe(const Flags& flags) {
   root.set("version", Yaml::scalar("1"));
   root.set("name", Yaml::scalar(run_name(flags), true));
   root.set("model", parse_yaml(run::model_section(flags.model), "the model"));
-  if (!flags.weights.empty()) root.find("model")->set("weights", Yaml::scalar(flags.weights, true));
+  if (!flags.weights.empty())
+    root.find("model")->set("weights", placed(Yaml::scalar(flags.weights, true), "--weights"));
   root.set("data", data_section(flags.data));
-  root.set("quantizers", map_of("quantizer", flags.quantizer.quantizer()));
+  const auto quantizer = flags.quantizer.quantizer();
+  root.set("quantizers", map_of("quantizer", quantizer));
   const auto instance = map_of("instance_name", Yaml::scalar("quantizer"));
   root.set("policies", Yaml::sequence({map_of("quantizer", instance)}));
-  root.set("export", Yaml::sequence({export_section(flags)}));
+  root.set("export", Yaml::sequence({export_section(flags, quantizer)}));
   for (const auto& assignment : flags.overrides) set_override(root, assignment);
   return root;
 }
@@ -96,7 +109,15 @@ std::function<void()> add(CLI::App& app) {
   app.add_option("--weights", flags->weights, "start with the weights of a safetensors or ONNX file or run directory");
   app.add_option("--data", flags->data, kDataHelp)->required();
   app.add_option("-o,--output", flags->output, "quantised model (default: model.onnx in the run directory)");
-  app.add_option("--format", flags->format, "format of the quantised model (default: onnx-qdq)");
+  app.add_option(
+      "--format", flags->format,
+      "format of the quantised model (default: onnx-qdq; of grids without an ONNX form onnx-float with their "
+      "encodings): " +
+          quant::export_format_help());
+  app.add_option("--encodings", flags->encodings,
+                 "also write scales and ranges to a file beside it: " + join(quant::encodings_writers().names(), ", "))
+      ->delimiter(',')
+      ->allow_extra_args(false);
   app.add_option("--out", flags->out, "run directory (default: runs/NAME/TIMESTAMP)");
   app.add_option("--name", flags->name, "name of the run (default: the model's with '_quantized')");
   app.add_option("--set", flags->overrides, "change a value of the recipe: --set quantizers.quantizer.group_size=32")

@@ -2,14 +2,17 @@
 
 #include "core/log.h"
 #include "core/text.h"
+#include "quant/quantizer.h"
+#include "quant/rules/grid_words.h"
 
+#include <algorithm>
 #include <filesystem>
 
 namespace compress::tools {
 
 /// `argument`: of the quantiser's class; "": the flag is more than one argument.
 struct QuantizerFlags::Flag {
-  enum class Kind { value, bits, list, path, on, ignored };
+  enum class Kind { value, word, bits, list, path, on, ignored };
 
   const char* name;
   const char* brief;     ///< Distiller's other spelling
@@ -23,22 +26,24 @@ namespace {
 constexpr const char* kGroup = "Quantiser";
 constexpr const char* kLapq = "--qe-lapq";
 
-/// Distiller's words beside those of the recipe.
-const std::map<std::string, std::string> kGrids{{"sym", "symmetric"},
-                                                {"sym_restr", "symmetric_restricted"},
-                                                {"asym_s", "asymmetric_signed"},
-                                                {"asym_u", "asymmetric_unsigned"}};
+/// Distiller's words for grids and, for formats that it lacks, those of the recipe.
+const std::map<std::string, std::string>& grids() {
+  static const auto words = [] {
+    std::map<std::string, std::string> words{{"sym", "symmetric"},
+                                             {"sym_restr", "symmetric_restricted"},
+                                             {"asym_s", "asymmetric_signed"},
+                                             {"asym_u", "asymmetric_unsigned"}};
+    for (const auto& [word, spec] : quant::grid_words())
+      if (!spec.is_integer()) words.emplace(word, word);
+    return words;
+  }();
+  return words;
+}
 const std::map<std::string, std::string> kClips{{"none", "min_max"},
                                                 {"avg", "averaged_min_max"},
                                                 {"n_std", "n_std"},
                                                 {"gauss", "aciq_gauss"},
                                                 {"laplace", "aciq_laplace"}};
-
-Yaml placed(Yaml value, const std::string& flag) {
-  value.place = {.file = flag};
-  for (auto& item : value.items) item = placed(std::move(item), flag);
-  return value;
-}
 
 /// What stands behind a flag, as YAML: a number, a word, a list or a map.
 Yaml value_of(const std::string& text, const std::string& flag) {
@@ -60,19 +65,28 @@ std::string word_of(const std::map<std::string, std::string>& words, const std::
 
 }  // namespace
 
+Yaml placed(Yaml value, const std::string& flag) {
+  value.place = {.file = flag};
+  for (auto& item : value.items) item = placed(std::move(item), flag);
+  return value;
+}
+
 std::span<const QuantizerFlags::Flag> QuantizerFlags::flags() {
   using enum Flag::Kind;
   static constexpr Flag kFlags[] = {
       {"--qe-bits-acts", "--qeba", "bits_activations", bits, "bits of activations; 0: they stay in floating point"},
       {"--qe-bits-wts", "--qebw", "bits_weights", bits, "bits of weights; 0: they stay in floating point"},
       {"--qe-bits-accum", "", "bits_accum", value, "bits of the accumulator"},
-      {"--qe-mode", "--qem", "", value, "grid of activations and weights: sym, sym_restr, asym_s or asym_u"},
+      {"--qe-mode", "--qem", "", value,
+       "grid of activations and weights: sym, sym_restr, asym_s, asym_u, gfpq, float8_e4m3, ..."},
       {"--qe-mode-acts", "--qema", "", value, "grid of activations"},
       {"--qe-mode-wts", "--qemw", "", value, "grid of weights"},
       {"--qe-clip-acts", "--qeca", "", value, "range of activations: none, avg, n_std, gauss or laplace"},
       {"--qe-clip-n-stds", "", "", value, "with --qe-clip-acts n_std: how many standard deviations"},
-      {"--qe-no-clip-layers", "--qencl", "no_clip_layers", list, "layers whose activations are not clipped"},
-      {"--qe-no-quant-layers", "--qenql", "no_quant_layers", list, "layers that stay in floating point"},
+      {"--qe-no-clip-layers", "--qencl", "no_clip_layers", list,
+       "layers whose activations are not clipped, all words that follow"},
+      {"--qe-no-quant-layers", "--qenql", "no_quant_layers", list,
+       "layers that stay in floating point, all words that follow"},
       {"--qe-per-channel", "--qepc", "per_channel_weights", on,
        "a scale for each output channel of a weight (the default)"},
       {"--qe-per-tensor", "", "", on, "one scale for each weight"},
@@ -95,11 +109,11 @@ std::span<const QuantizerFlags::Flag> QuantizerFlags::flags() {
       {"--qe-lapq", "", "", on, "search all clip values jointly by the loss (LAPQ)"},
       {"--lapq-maxiter", "", "maxiter", value, "iterations of the joint search"},
       {"--lapq-maxfev", "", "maxfev", value, "evaluations of the loss"},
-      {"--lapq-method", "", "method", value, "method of the joint search"},
+      {"--lapq-method", "", "method", word, "method of the joint search"},
       {"--lapq-basinhopping", "--lapq-bh", "basinhopping", on, "several searches, each from a random step away"},
       {"--lapq-basinhopping-niter", "", "basinhopping_niter", value, "how many of them"},
       {"--lapq-init-mode", "", "init_mode", value, "where clips start: LP, NONE, AVG, GAUSS, LAPLACE, L1, L2 or L3"},
-      {"--lapq-init-method", "", "init_method", value, "start layer by layer by this search, on the layers' outputs"},
+      {"--lapq-init-method", "", "init_method", word, "start layer by layer by this search, on the layers' outputs"},
       {"--lapq-eval-size", "", "eval_size", value, "training samples, or share of them, that the loss is measured on"},
       {"--lapq-eval-memoize-dataloader", "", "samples are kept in memory whenever they fit", ignored, "no effect"},
       {"--lapq-search-clipping", "", "search_clipping", on, "search both ends of asymmetric ranges, each by itself"},
@@ -124,7 +138,7 @@ void QuantizerFlags::add(CLI::App& app, const Flag& flag) {
     return;
   }
   auto* option = app.add_option(names, keep, flag.doc)->group(kGroup);
-  if (flag.kind == Flag::Kind::list) option->expected(1, 10000);
+  if (flag.kind == Flag::Kind::list) option->expected(1, 10000)->allow_extra_args();
 }
 
 std::vector<std::string> QuantizerFlags::given_flags() const {
@@ -142,26 +156,70 @@ void QuantizerFlags::at_most_one(std::initializer_list<const char*> flags, const
     throw request_error("{} do not go together: {}", join_words(found), why).hint("keep one of them");
 }
 
+std::string QuantizerFlags::word(const std::string& flag) const {
+  return given(flag) ? to_lower(values_.at(flag)[0]) : "";
+}
+
+bool QuantizerFlags::stays_floating(const std::string& bits_flag) const {
+  return word(bits_flag) == "0" || word(bits_flag) == "32";
+}
+
+/// Without a grid, what chooses its form or its range has nothing to do.
+void QuantizerFlags::check_effects() const {
+  const std::string acts = "--qe-bits-acts", weights = "--qe-bits-wts";
+  if (stays_floating(acts) && stays_floating(weights))
+    throw request_error("{} {} and {} {} leave nothing to quantise", acts, word(acts), weights, word(weights));
+  const auto refuse = [&](const std::string& bits_flag, const char* what, const std::vector<const char*>& idle) {
+    for (const auto* flag : idle)
+      if (stays_floating(bits_flag) && given(flag))
+        throw request_error("{} has no effect beside {} {}: {} stay in floating point", flag, bits_flag,
+                            word(bits_flag), what)
+            .hint("leave one of the two out");
+  };
+  refuse(acts, "activations",
+         {"--qe-mode-acts", "--qe-clip-acts", "--observer", "--qe-dynamic", "--qe-no-clip-layers", "--clip-search",
+          "--save-statistics", "--qe-stats-file"});
+  if (!given("--bias-correction") && !given(kLapq)) refuse(acts, "activations", {"--samples", "--qe-calibration"});
+  refuse(weights, "weights", {"--qe-mode-wts", "--weight-observer", "--qe-per-channel", "--qe-per-tensor"});
+}
+
+void QuantizerFlags::check_lapq() const {
+  for (const auto& flag : given_flags())
+    if (flag.starts_with("--lapq-") && !given(kLapq)) throw request_error("{} needs {}", flag, kLapq);
+  if (given("--lapq-basinhopping-niter") && !given("--lapq-basinhopping"))
+    throw request_error("--lapq-basinhopping-niter needs --lapq-basinhopping");
+  at_most_one({kLapq, "--qe-clip-acts"}, "LAPQ has no 'observer'");
+  if (!given(kLapq)) return;
+  Settings known;
+  const auto lapq = quant::quantizers().make("LapqQuantizer");
+  lapq->declare(known);
+  for (const auto& flag : flags()) {
+    const std::string argument = flag.argument;
+    if (argument.empty() || flag.kind == Flag::Kind::ignored || argument.starts_with("calibration_")) continue;
+    if (given(flag.name) && std::ranges::find(known.fields(), argument, &Field::name) == known.fields().end())
+      throw request_error("{} and {} do not go together: LAPQ has no '{}'", kLapq, flag.name, argument)
+          .hint("leave one of the two out");
+  }
+}
+
 void QuantizerFlags::check() const {
+  check_effects();
+  check_lapq();
   at_most_one({"--qe-stats-file", "--qe-dynamic", "--qe-calibration", "--samples"},
               "each says where the ranges of activations come from");
   at_most_one({"--qe-dynamic", "--save-statistics"}, "dynamic ranges need no statistics");
   at_most_one({"--qe-dynamic", "--observer"}, "dynamic ranges are the extremes of each batch");
   at_most_one({"--qe-dynamic", "--qe-clip-acts"}, "dynamic ranges are the extremes of each batch");
   at_most_one({"--qe-dynamic", "--clip-search"}, "dynamic ranges are the extremes of each batch");
-  at_most_one({"--qe-dynamic", kLapq}, "dynamic ranges are the extremes of each batch");
   at_most_one({"--qe-clip-acts", "--observer", "--clip-search"}, "each says who chooses the ranges of activations");
-  at_most_one({"--clip-search", kLapq}, "both search the ranges of activations");
   at_most_one({"--samples", "--qe-calibration", "--lapq-eval-size"}, "each says which training samples are looked at");
   at_most_one({"--qe-per-channel", "--qe-per-tensor"}, "a weight has one scale or several");
   at_most_one({"--qe-mode", "--qe-mode-acts"}, "both give the grid of activations");
   at_most_one({"--qe-mode", "--qe-mode-wts"}, "both give the grid of weights");
-  const bool n_std = given("--qe-clip-acts") && to_lower(values_.at("--qe-clip-acts")[0]) == "n_std";
+  const bool n_std = word("--qe-clip-acts") == "n_std";
   if (n_std != given("--qe-clip-n-stds"))
     throw n_std ? request_error("--qe-clip-acts n_std needs --qe-clip-n-stds: how many standard deviations")
                 : request_error("--qe-clip-n-stds needs --qe-clip-acts n_std");
-  for (const auto& flag : given_flags())
-    if (flag.starts_with("--lapq-") && !given(kLapq)) throw request_error("{} needs {}", flag, kLapq);
 }
 
 Yaml QuantizerFlags::from_file() const {
@@ -181,14 +239,21 @@ Yaml QuantizerFlags::from_file() const {
       throw request_error("{} takes a quantizer, and '{}' has a section '{}' besides", flag, values_.at(flag)[0], key)
           .at(root.key_place(key))
           .hint("'compress run' runs whole recipes");
-  return quantizers->items[0];
+  const auto& quantizer = quantizers->items[0];
+  const auto* name = quantizer.find("class");
+  if (const auto* entry = name ? quant::quantizers().find(name->text) : nullptr;
+      entry && !entry->make()->post_training())
+    throw request_error("{} trains with quantisation, and 'compress quantize' does not train", name->text)
+        .at(name->place)
+        .hint("write a recipe and use 'compress run'");
+  return quantizer;
 }
 
 void QuantizerFlags::set_grids(Yaml& section) const {
   const auto grid = [&](const char* flag, std::initializer_list<const char*> arguments) {
     if (!given(flag)) return;
     for (const auto* argument : arguments)
-      section.set(argument, placed(Yaml::scalar(word_of(kGrids, values_.at(flag)[0], flag)), flag));
+      section.set(argument, placed(Yaml::scalar(word_of(grids(), values_.at(flag)[0], flag)), flag));
   };
   grid("--qe-mode", {"activations", "weights"});
   grid("--qe-mode-acts", {"activations"});
@@ -215,6 +280,7 @@ Yaml QuantizerFlags::argument(const Flag& flag) const {
   case Flag::Kind::bits:
     if (values[0] == "0") return placed(Yaml{}, flag.name);
     break;
+  case Flag::Kind::word: return placed(Yaml::scalar(word(flag.name)), flag.name);
   case Flag::Kind::path: return placed(Yaml::scalar(std::filesystem::absolute(values[0]).string(), true), flag.name);
   case Flag::Kind::list: {
     auto list = Yaml::sequence();

@@ -12,9 +12,11 @@
 
 namespace compress::tools {
 
-/// The flags that describe a post-training quantiser: Distiller's --qe-* and --lapq-* and those
-/// of our own. Each stands for one argument of the quantiser's class, with the flag as its place, so that what is wrong
-/// with a value is said of the flag.
+/// The value of a flag in a recipe: the flag is its place, so that what is wrong with it is said of the flag.
+Yaml placed(Yaml value, const std::string& flag);
+
+/// The flags that describe a post-training quantiser: Distiller's --qe-* and --lapq-* and those of our own. Each stands
+/// for one argument of the quantiser's class.
 class QuantizerFlags {
 public:
   void declare(CLI::App& app);
@@ -28,6 +30,11 @@ private:
   bool given(const std::string& flag) const { return values_.contains(flag); }
   std::vector<std::string> given_flags() const;
   void check() const;
+  /// The value of a flag in lower case; "" when it is not given.
+  std::string word(const std::string& flag) const;
+  bool stays_floating(const std::string& bits_flag) const;
+  void check_effects() const;
+  void check_lapq() const;
   void at_most_one(std::initializer_list<const char*> flags, const std::string& why) const;
   Yaml from_file() const;
   Yaml argument(const Flag& flag) const;

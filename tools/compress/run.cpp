@@ -2,6 +2,7 @@
 #include "run/run.h"
 
 #include "command.h"
+#include "data_flags.h"
 #include "outcome.h"
 #include "run/model.h"
 #include "zoo.h"
@@ -24,11 +25,8 @@ struct Flags {
 std::vector<std::string> overrides(const Flags& flags) {
   std::vector<std::string> all;
   if (!flags.model.empty()) all.push_back("model=" + run::model_section(flags.model));
-  if (!flags.data.empty()) {
-    const auto colon = flags.data.find(':');
-    all.push_back("data.name=" + flags.data.substr(0, colon));
-    if (colon != std::string::npos) all.push_back("data.path=" + flags.data.substr(colon + 1));
-  }
+  const auto data = data_overrides(flags.data);
+  all.insert(all.end(), data.begin(), data.end());
   if (!flags.weights.empty()) all.push_back("model.weights=" + to_text(Yaml::scalar(flags.weights, true)));
   if (flags.num_best_scores > 0) all.push_back(fmt::format("training.num_best_scores={}", flags.num_best_scores));
   all.insert(all.end(), flags.overrides.begin(), flags.overrides.end());

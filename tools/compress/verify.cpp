@@ -172,11 +172,12 @@ std::function<void()> add(CLI::App& app) {
   app.add_option("second", flags->second, "the model compared with it, the same")->required();
   flags->data.declare(app, std::string(kDataHelp) + "; without it random inputs (standard normal) are taken");
   app.add_option(
-      "--threshold", flags->threshold,
-      fmt::format("least SQNR of every layer and output in dB; without it nothing is required, and the first "
-                  "layer below {} dB is shown",
-                  kDivergence));
-  app.add_option("--max-error", flags->max_error, "largest absolute error of the outputs");
+         "--threshold", flags->threshold,
+         fmt::format("least SQNR of every layer and output in dB; without it nothing is required, and the first "
+                     "layer below {} dB is shown",
+                     kDivergence))
+      ->check(finite_number());
+  app.add_option("--max-error", flags->max_error, "largest absolute error of the outputs")->check(finite_number(0));
   app.add_option("--csv", flags->csv, "also write the table of layers to a file");
   app.add_option("--threads", flags->threads, "threads; 0: one a core")->check(whole_number(0));
   return [flags] { verify(*flags); };

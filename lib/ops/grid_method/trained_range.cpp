@@ -11,9 +11,8 @@ namespace {
 /// (AIMET's range learning).
 Grid symmetric_grid(const at::Tensor& min, const at::Tensor& max, const MethodCall& call) {
   const auto& spec = call.spec;
-  const double steps = static_cast<double>(spec.high()) + (spec.is_signed && !spec.narrow ? 0.5 : 0);
   const auto reach = spec.is_signed ? straight_through(max.detach().sub(min.detach()).mul(0.5), max.sub(min)) : max;
-  return {usable_scale(reach.div(steps), spec), call.stored().zero_point};
+  return {usable_scale(reach.div(symmetric_steps(spec)), spec), call.stored().zero_point};
 }
 
 Grid trained_range_grid(const MethodCall& call) {

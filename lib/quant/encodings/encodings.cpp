@@ -26,7 +26,7 @@ EncodedModel encoded_model(const Graph& finished, const Graph& deployed) {
   for (const Node& node : finished.nodes()) {
     if (node.op != "FakeQuantize") continue;
     // Found anew in each call; and what no runtime is told.
-    if (node.attributes.text("method", "fixed") == "dynamic" || is_accumulator(finished, node)) continue;
+    if (node.attributes.text("method", "fixed") == "dynamic" || is_accumulator(node)) continue;
     const auto outside = std::ranges::find(deployed.outputs, node.inputs[0], &GraphOutput::value);
     model.encodings.push_back(
         {.name = outside == deployed.outputs.end() ? node.inputs[0] : outside->name,

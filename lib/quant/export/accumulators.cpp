@@ -4,11 +4,16 @@
 #include "ops/op.h"
 #include "ops/restricted_scale.h"
 #include "quant/insertion/insertion.h"
+#include "quant/insertion/quantizer_node.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/maximum.h>
+#include <ATen/ops/where.h>
 #include <ATen/ops/zeros_like.h>
 
 #include <map>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -18,6 +23,10 @@ namespace {
 using ops::Quantization;
 
 constexpr int64_t kWidest = 32;  ///< bits of an accumulator that nobody narrowed
+/// Steps that a bias may take of it: half, the rest is for the products.
+constexpr double kLargestBias = 1 << 30;
+constexpr double kLeastStep = 1e-30;  ///< single precision holds it with all its digits
+constexpr const char* kAccumulator = "accumulator";
 
 /// A list of its own: the loops over it insert nodes.
 std::vector<Node*> weighted_layers(Graph& graph) {
@@ -130,13 +139,71 @@ int64_t channel_axis(const Node& layer, const ops::Infos& infos) {
   return layer.op == "MatMul" ? std::ssize(infos.at(layer.output()).shape) - 1 : 1;
 }
 
-void quantize_bias(Graph& graph, Node& layer, Changes& changes) {
-  const auto& op = ops::op_of(layer);
-  if (op.bias_input < 0 || !layer.has_input(static_cast<size_t>(op.bias_input))) return;
-  auto& input = layer.inputs[static_cast<size_t>(op.bias_input)];
+/// Null: the layer has no bias.
+std::string* bias_input(Node& layer) {
+  const int input = ops::op_of(layer).bias_input;
+  if (input < 0 || !layer.has_input(static_cast<size_t>(input))) return nullptr;
+  return &layer.inputs[static_cast<size_t>(input)];
+}
+
+/// A narrow register adds the bias in its own steps, whatever grid the bias had for itself.
+void take_off_own_grid(Graph& graph, Node& layer) {
+  auto* input = bias_input(layer);
+  if (input == nullptr || accumulator_bits(weight_quantizer(graph, layer)) >= kWidest) return;
+  const auto* own = graph.producer(*input);
+  if (own == nullptr || own->op != "FakeQuantize" || !sum_scale(graph, layer).defined()) return;
+  if (graph.find_parameter(own->inputs[0]) == nullptr) return;
+  const auto name = std::exchange(*input, own->inputs[0]);
+  graph.touch();
+  if (graph.consumers(name).empty()) graph.erase(name);
+}
+
+/// The bias of a layer when it is still to go on the grid of the sums; null: there is no such grid, or it is on one.
+const Parameter* unrounded_bias(const Graph& graph, Node& layer) {
+  const auto* input = bias_input(layer);
   const auto scale = sum_scale(graph, layer);
-  if (!scale.defined() || graph.find_parameter(input) == nullptr) return;
-  if (weight_quantizer(graph, layer)->attributes.integer("float_bias", 0) != 0) return;
+  if (input == nullptr || !scale.defined()) return nullptr;
+  if (weight_quantizer(graph, layer)->attributes.integer("float_bias", 0) != 0) return nullptr;
+  const auto* bias = graph.find_parameter(*input);
+  const bool fits = bias != nullptr && (scale.numel() == 1 || bias->value.sizes() == scale.sizes());
+  return fits ? bias : nullptr;
+}
+
+/// The scales of a weight with which its layer's bias takes at most so many steps.
+at::Tensor roomy_scale(const Graph& graph, const Node& layer, const Node& weight, const at::Tensor& bias) {
+  const auto input = graph.parameter(integer_quantizer(graph, layer, 0)->inputs[1]).value.to(at::kDouble).reshape({});
+  const auto& stored = graph.parameter(weight.inputs[1]).value;
+  const auto scale = stored.to(at::kDouble).flatten();
+  // A transposed convolution's groups have their channels one after the other.
+  const auto reach = bias.to(at::kDouble).abs().reshape({-1, scale.numel()});
+  const auto largest = scale.numel() == 1 ? reach.max().reshape({1}) : std::get<0>(reach.max(0));
+  const auto least = largest.div(kLargestBias).clamp_min(kLeastStep).div(input);
+  const auto range = ops::value_range(graph.parameter(weight.inputs[0]).value, ops::grid_axes(weight));
+  const auto empty = range.min.eq(0).logical_and_(range.max.eq(0)).flatten();
+  const auto present = scale.masked_select(empty.logical_not());
+  const auto usual = present.numel() > 0 ? present.min() : at::zeros_like(input);
+  const auto start = at::where(empty.logical_and(largest.gt(0)), usual, scale);
+  auto roomy = at::maximum(start, least);
+  if (ops::grid_spec(weight).scale_rule == ops::ScaleRule::power_of_two) roomy = ops::power_of_two(roomy);
+  return roomy.to(stored.scalar_type()).reshape(stored.sizes());
+}
+
+void make_room_for_bias(Graph& graph, Node& layer, Changes& changes) {
+  const auto* bias = unrounded_bias(graph, layer);
+  if (bias == nullptr) return;
+  require_finite(*bias);
+  const auto* weight = weight_quantizer(graph, layer);
+  if (accumulator_bits(weight) < kWidest || graph.find_parameter(weight->inputs[0]) == nullptr) return;
+  auto scale = roomy_scale(graph, layer, *weight, bias->value.detach());
+  if (scale.equal(graph.parameter(weight->inputs[1]).value)) return;
+  graph.assign(weight->inputs[1], std::move(scale));
+  ++changes.nodes_changed;
+}
+
+void quantize_bias(Graph& graph, Node& layer, Changes& changes) {
+  if (unrounded_bias(graph, layer) == nullptr) return;
+  auto& input = *bias_input(layer);
+  const auto scale = sum_scale(graph, layer);
   auto grid = kBiasGrid;
   grid.bits = static_cast<int>(accumulator_bits(weight_quantizer(graph, layer)));
   auto quantizer = fixed_quantizer(graph.unique_name(input + ".quantizer"), input, grid);
@@ -150,15 +217,18 @@ void narrow_accumulator(Graph& graph, const Node& layer, const ops::Infos& infos
   const auto bits = accumulator_bits(weight_quantizer(graph, layer));
   if (bits >= kWidest) return;
   const auto scale = sum_scale(graph, layer);
-  if (!scale.defined()) {
-    log::warning("the accumulator of '{}' is not narrowed to {} bits: its input and its weight are not both on fixed "
-                 "grids of integers",
-                 layer.name, bits);
+  const int bias = ops::op_of(layer).bias_input;
+  const bool biased = bias >= 0 && layer.has_input(static_cast<size_t>(bias));
+  if (!scale.defined() || (biased && bias_on_sums(graph, layer) == nullptr)) {
+    log::warning("the accumulator of '{}' is not narrowed to {} bits: {}", layer.name, bits,
+                 scale.defined() ? "its bias is not on the grid of its sums"
+                                 : "its input and its weight are not both on fixed grids of integers");
     return;
   }
   const auto value = layer.output();
   auto quantizer = fixed_quantizer(graph.unique_name(value + ".accumulator"), value, {.bits = static_cast<int>(bits)});
   if (scale.numel() > 1) quantizer.attributes.set("axis", channel_axis(layer, infos));
+  quantizer.attributes.set(kAccumulator, int64_t{1});
   add_scale(graph, quantizer, scale, changes);
   const auto& name = graph.insert_after(layer, std::move(quantizer)).name;
   graph.replace_uses(value, name, name);
@@ -185,16 +255,17 @@ at::Tensor sum_scale(const Graph& graph, const Node& layer) {
   return layer.op == "ConvTranspose" && scale.numel() > 1 ? scale.repeat(layer.attributes.integer("group", 1)) : scale;
 }
 
-bool is_accumulator(const Graph& graph, const Node& quantizer) {
-  const auto* layer = graph.producer(quantizer.inputs[0]);
-  if (quantizer.op != "FakeQuantize" || layer == nullptr) return false;
-  if (ops::op_of(*layer).quantization != Quantization::weighted) return false;
-  const auto scale = sum_scale(graph, *layer);
-  return scale.defined() && graph.parameter(quantizer.inputs[1]).value.equal(scale);
+bool is_accumulator(const Node& node) {
+  return node.op == "FakeQuantize" && node.attributes.integer(kAccumulator, 0) != 0;
 }
 
 void quantize_biases(Graph& graph, Changes& changes) {
-  for (auto* layer : weighted_layers(graph)) quantize_bias(graph, *layer, changes);
+  const at::NoGradGuard no_grad;
+  const auto layers = weighted_layers(graph);
+  for (auto* layer : layers) take_off_own_grid(graph, *layer);
+  // Layers may share a weight: all scales come before the first bias.
+  for (auto* layer : layers) make_room_for_bias(graph, *layer, changes);
+  for (auto* layer : layers) quantize_bias(graph, *layer, changes);
 }
 
 void approximate_multipliers(Graph& graph, Changes& changes) {

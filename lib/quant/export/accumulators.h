@@ -14,10 +14,13 @@ const Node* integer_quantizer(const Graph& graph, const Node& node, int input);
 at::Tensor sum_scale(const Graph& graph, const Node& layer);
 
 /// True for the FakeQuantize that narrow_accumulators() puts behind a layer.
-bool is_accumulator(const Graph& graph, const Node& quantizer);
+bool is_accumulator(const Node& node);
 
 /// Puts the biases on the grid of the sums, where there is one: they are added without rounding. Their width is the
-/// accumulator's.
+/// accumulator's. In one of full width a bias takes at most half of the range: where the weights of a channel are so
+/// small beside it that it would not fit, their scale grows; where all of them are 0, which every scale holds, they get
+/// one that suits the bias. A narrow accumulator saturates instead, and a bias with a grid of its own gives that up for
+/// it. Throws a run error that names the bias when it is not finite.
 void quantize_biases(Graph& graph, Changes& changes);
 
 /// Realises the attribute `multiplier_bits` of weights' quantisers (Distiller's scale_approx_mult_bits): where a
@@ -29,7 +32,7 @@ void approximate_multipliers(Graph& graph, Changes& changes);
 
 /// Realises the attribute `accumulator_bits` (Distiller's bits_accum): below 32, a FakeQuantize of that many bits on
 /// the grid of the sums stands behind the layer and saturates as the register would at the end of the sum, bias
-/// included.
+/// included. A warning says where there is no such grid, or the bias is not on it.
 void narrow_accumulators(Graph& graph, Changes& changes);
 
 }  // namespace compress::quant

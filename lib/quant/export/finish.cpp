@@ -24,7 +24,7 @@ public:
     for (auto* node : nodes())
       if (node->op == "FakeQuantize") settle(graph_, *node, changes_);
     changes_.append(absorb_batch_normalization(graph_));
-    for (auto* node : nodes()) carry_grid(*node);
+    carry_grids();
     quantize_biases(graph_, changes_);
     approximate_multipliers(graph_, changes_);
     narrow_accumulators(graph_, changes_);
@@ -42,21 +42,41 @@ private:
     return nodes;
   }
 
-  const Node* fixed_quantizer_of(const Node& node) const {
-    const auto* producer = graph_.producer(node.inputs[0]);
-    if (producer == nullptr || producer->op != "FakeQuantize") return nullptr;
-    return producer->attributes.text("method", "fixed") == "fixed" ? producer : nullptr;
+  /// The one fixed grid that all numbers an operator reads are on; null: there is none.
+  const Node* grid_of_inputs(const Node& node, const ops::Infos& infos) const {
+    const Node* source = nullptr;
+    for (const auto& input : node.inputs) {
+      const auto* producer = input.empty() ? nullptr : graph_.producer(input);
+      if (producer == nullptr || producer->op != "FakeQuantize") {
+        if (is_floating(input, infos)) return nullptr;
+        continue;
+      }
+      if (producer->attributes.text("method", "fixed") != "fixed") return nullptr;
+      if (source == nullptr) source = producer;
+      if (producer->inputs[1] != source->inputs[1] || producer->inputs[2] != source->inputs[2]) return nullptr;
+    }
+    return source;
+  }
+
+  static bool is_floating(const std::string& value, const ops::Infos& infos) {
+    const auto* info = value.empty() ? nullptr : infos.find(value);
+    return info != nullptr && at::isFloatingType(info->type);
+  }
+
+  void carry_grids() {
+    const auto infos = ops::infer(graph_);
+    for (auto* node : nodes()) carry_grid(*node, infos);
   }
 
   /// What an operator merely moved is on the grid already; runtimes want to see so on both sides of it.
-  void carry_grid(Node& node) {
+  void carry_grid(Node& node, const ops::Infos& infos) {
     if (ops::op_of(node).quantization != Quantization::same_grid) return;
-    const auto* source = fixed_quantizer_of(node);
-    if (source == nullptr || source->attributes.integer("axis", -1) >= 0 || is_accumulator(graph_, *source)) return;
+    const auto* source = grid_of_inputs(node, infos);
+    if (source == nullptr || source->attributes.integer("axis", -1) >= 0 || is_accumulator(*source)) return;
     for (int k = 0; k < node.outputs; ++k) {
       const auto value = node.output(k);
       const auto readers = graph_.consumers(value);
-      if (readers.empty() || readers.front()->op == "FakeQuantize") continue;
+      if (!is_floating(value, infos) || readers.empty() || readers.front()->op == "FakeQuantize") continue;
       Node follower = *source;
       follower.name = graph_.unique_name(value + ".quantizer");
       follower.inputs[0] = value;

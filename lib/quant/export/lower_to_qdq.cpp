@@ -38,7 +38,7 @@ public:
       if (node.op == "FakeQuantize") quantizers.push_back(&node);
     std::set<const Node*> accumulators;
     for (const auto* node : quantizers)
-      if (is_accumulator(graph_, *node)) accumulators.insert(node);
+      if (is_accumulator(*node)) accumulators.insert(node);
     for (auto* node : quantizers) {
       if (accumulators.contains(node))
         become_limits(*node);

@@ -5,6 +5,7 @@
 #include "core/text.h"
 #include "ops/op.h"
 #include "ops/quantization_grid.h"
+#include "quant/export/accumulators.h"
 
 #include <ATen/TensorOperators.h>
 
@@ -95,32 +96,31 @@ private:
   void to_seven_bits(Node& quantizer) {
     auto spec = ops::grid_spec(quantizer);
     refuse_approximation(quantizer);
-    const auto scale = tensor(quantizer, 1), zero_point = tensor(quantizer, 2).to(scale.scalar_type());
-    auto low = scale * (static_cast<double>(spec.low()) - zero_point);
-    auto high = scale * (static_cast<double>(spec.high()) - zero_point);
-    if (spec.symmetric && spec.is_signed && !spec.narrow) {  // its scale is that of a range of half a step more
-      high = scale * (static_cast<double>(spec.high() - spec.low()) / 2);
-      low = -high;
-    }
+    const auto range = ops::grid_range({tensor(quantizer, 1), tensor(quantizer, 2)}, spec);
     spec.bits = 7;
-    const auto grid = ops::make_grid(low, high, spec);
+    const auto grid = ops::make_grid(range.min, range.max, spec);
     ops::set_grid(quantizer.attributes, spec);
     graph_.assign(quantizer.inputs[1], grid.scale);
     graph_.assign(quantizer.inputs[2], grid.zero_point);
-    for (const auto* layer : std::as_const(graph_).consumers(quantizer.name)) rescale_bias(*layer, grid.scale / scale);
+    for (const auto* layer : std::as_const(graph_).consumers(quantizer.name)) rescale_bias(*layer);
   }
 
-  /// A bias that is on the grid of the sums already stays on it.
-  void rescale_bias(const Node& layer, const at::Tensor& ratio) {
-    const int input = ops::op_of(layer).bias_input;
-    if (input < 0 || !layer.has_input(static_cast<size_t>(input))) return;
-    const auto* quantizer = graph_.producer(layer.inputs[static_cast<size_t>(input)]);
-    if (quantizer == nullptr || quantizer->op != "FakeQuantize" || ops::grid_spec(*quantizer).bits != 32) return;
-    graph_.assign(quantizer->inputs[1], tensor(*quantizer, 1) * ratio);
+  /// A bias that is on the grid of the sums already stays on it, bit for bit: integer operators need that.
+  void rescale_bias(const Node& layer) {
+    const auto* bias = integer_quantizer(graph_, layer, ops::op_of(layer).bias_input);
+    const auto scale = sum_scale(graph_, layer);
+    if (bias == nullptr || !scale.defined() || ops::grid_spec(*bias).bits != 32) return;
+    graph_.assign(bias->inputs[1], scale.reshape(tensor(*bias, 1).sizes()));
   }
 
   /// What was rounded to the old scale cannot follow.
-  static void refuse_approximation(const Node& quantizer) {
+  void refuse_approximation(const Node& quantizer) const {
+    for (const auto* layer : graph_.consumers(quantizer.name))
+      for (const auto* reader : graph_.consumers(layer->output()))
+        if (is_accumulator(*reader))
+          throw request_error("'{}' has an accumulator of {} bits, which seven_bits would break", layer->name,
+                              ops::grid_spec(*reader).bits)
+              .hint("give the layer 'bits_weights: 7' instead, or use unsigned_weights");
     for (const auto* attribute : {"accumulator_bits", "multiplier_bits"})
       if (quantizer.attributes.integer(attribute, 32) != 32)
         throw request_error("'{}' has {} {}, which seven_bits would break", quantizer.name, attribute,

@@ -47,7 +47,7 @@ public:
       if (added) grids.emplace_back();
       grids[place->second].values.push_back(name);
     }
-    for (auto& grid : grids) grid.rule = grid_rule(graph_, options_, grid.values, readers(grid.values[0]));
+    for (auto& grid : grids) grid = shared_grid(graph_, options_, grid.values, readers(grid.values[0]));
     std::erase_if(grids, [](const SharedGrid& grid) { return !grid.rule.quantised(); });
     return grids;
   }

@@ -16,6 +16,10 @@ class Runtime;
 struct SharedGrid {
   std::vector<std::string> values;
   TensorRule rule;
+  /// By which the range of each value is chosen, on the same grid by the same method; empty: by `rule`, all of them.
+  std::vector<TensorRule> own = {};
+
+  const TensorRule& rule_of(size_t value) const { return own.empty() ? rule : own[value]; }
 };
 
 enum class OutputGrids {

@@ -50,7 +50,7 @@ private:
                                                      grid.values.size(), changes_);
     for (size_t i = 0; i < grid.values.size(); ++i) {
       const auto& value = grid.values[i];
-      auto quantizer = quantizer_node(value + ".quantizer", value, grid.rule, parameters);
+      auto quantizer = quantizer_node(value + ".quantizer", value, grid.rule_of(i), parameters);
       if (has_slots(grid)) quantizer.attributes.set("slot", static_cast<int64_t>(i));
       const auto& name = insert(value, std::move(quantizer)).name;
       graph_.replace_uses(value, name, name);

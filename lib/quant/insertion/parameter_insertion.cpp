@@ -39,16 +39,22 @@ private:
     if (rule.weights.quantised() && node.op != "ConvBatchNormalization")
       if (const auto* weight = parameter(node, op.weight_input)) {
         const auto axes = weight_axes(rule.weights, node, weight->value);
-        auto* quantizer = quantize_parameter(node, op.weight_input, rule.weights, axes);
-        set_width(*quantizer, "accumulator_bits", rule.bits_accum);
-        set_width(*quantizer, "multiplier_bits", rule.scale_approx_mult_bits);
-        if (rule.float_bias) quantizer->attributes.set("float_bias", int64_t{1});
+        quantize_parameter(node, op.weight_input, rule.weights, axes, arithmetic_of(rule));
       }
-    if (rule.bias.quantised() && parameter(node, op.bias_input)) quantize_parameter(node, op.bias_input, rule.bias, {});
+    const auto* bias = parameter(node, op.bias_input);
+    if (bias == nullptr) return;
+    require_finite(*bias);
+    if (rule.bias.quantised()) quantize_parameter(node, op.bias_input, rule.bias);
   }
 
-  static void set_width(Node& quantizer, const char* name, const std::optional<int64_t>& bits) {
-    if (bits && *bits < 32) quantizer.attributes.set(name, *bits);
+  /// How the layer computes, as its weight's quantiser says it.
+  static Attributes arithmetic_of(const LayerRule& rule) {
+    Attributes attributes;
+    if (rule.bits_accum && *rule.bits_accum < 32) attributes.set("accumulator_bits", *rule.bits_accum);
+    if (rule.scale_approx_mult_bits && *rule.scale_approx_mult_bits < 32)
+      attributes.set("multiplier_bits", *rule.scale_approx_mult_bits);
+    if (rule.float_bias) attributes.set("float_bias", int64_t{1});
+    return attributes;
   }
 
   /// Numbers that are added to what is on a grid, multiplied with it, ... All of them are known, so their own extremes
@@ -65,7 +71,7 @@ private:
     rule.method_arguments = {};
     for (int i = 0; i < std::ssize(node.inputs); ++i)
       if (const auto* operand = parameter(node, i); operand != nullptr && operand->value.is_floating_point())
-        quantize_parameter(node, i, rule, {});
+        quantize_parameter(node, i, rule);
   }
 
   bool reads_quantised(const Node& node) const {
@@ -82,41 +88,74 @@ private:
     return graph_.find_parameter(shared ? quantizer->inputs[0] : name);
   }
 
-  Node* quantize_parameter(Node& node, int input, const TensorRule& rule, ops::GridAxes axes) {
+  /// `more`: attributes of the quantiser that say how its reader computes.
+  void quantize_parameter(
+      Node& node, int input, const TensorRule& rule, ops::GridAxes axes = {}, const Attributes& more = {}) {
     const auto* parameter = this->parameter(node, input);
     const auto name = parameter->name + ".quantizer";
-    auto* quantizer = graph_.find_node(name);
-    if (quantizer == nullptr) {
-      const auto range = weight_range(*parameter, rule, axes);
-      auto made =
-          quantizer_node(name, parameter->name, rule, add_quantizer_parameters(graph_, name, rule, range, 1, changes_));
-      if (axes.axis >= 0) made.attributes.set("axis", axes.axis);
-      if (axes.group_size > 0) {
-        made.attributes.set("input_axis", axes.input_axis);
-        made.attributes.set("group_size", axes.group_size);
-      }
-      quantizer = &graph_.insert_before(node, std::move(made));
-      readers_[name] = {node.name, rule};
+    auto made = quantizer_node(name, parameter->name, rule, {});
+    for (const auto& [key, value] : more) made.attributes.set(key, value);
+    if (axes.axis >= 0) made.attributes.set("axis", axes.axis);
+    if (axes.group_size > 0) {
+      made.attributes.set("input_axis", axes.input_axis);
+      made.attributes.set("group_size", axes.group_size);
     }
-    require_agreement(name, node, rule);
+    Wish wish{node.name, rule, made.attributes, weight_range(*parameter, rule, axes)};
+    if (const auto first = wishes_.find(name); first != wishes_.end()) {
+      require_agreement(parameter->name, first->second, wish);
+    } else {
+      for (auto& added : add_quantizer_parameters(graph_, name, rule, wish.range, 1, changes_))
+        made.inputs.push_back(std::move(added));
+      graph_.insert_before(node, std::move(made));
+      wishes_.emplace(name, std::move(wish));
+    }
     node.inputs[static_cast<size_t>(input)] = name;
     ++changes_.nodes_changed;
     graph_.touch();
-    return quantizer;
   }
 
-  void require_agreement(const std::string& quantizer, const Node& node, const TensorRule& rule) const {
-    const auto& [other, others] = readers_.find(quantizer)->second;
-    if (others.spec() == rule.spec() && others.method == rule.method) return;
-    throw request_error("'{}' and '{}' share the parameter '{}' and want different grids for it: {}, and {}", other,
-                        node.name, graph_.node(quantizer).inputs[0], describe(others), describe(rule))
-        .hint("give both the same bits in 'overrides'");
+  /// What a layer wants of the quantiser of a parameter that it reads.
+  struct Wish {
+    std::string layer;
+    TensorRule rule;
+    Attributes attributes;
+    ops::ValueRange range;
+  };
+
+  /// One quantiser serves all that read a parameter.
+  static void require_agreement(const std::string& parameter, const Wish& first, const Wish& other) {
+    const auto scale = [](const Wish& wish) {
+      return ops::make_grid(wish.range.min, wish.range.max, wish.rule.spec()).scale;
+    };
+    const bool alike = first.attributes == other.attributes;
+    if (alike && scale(first).equal(scale(other))) return;
+    const auto axis = [](const Wish& wish) { return wish.attributes.integer("axis", -1); };
+    const bool crossed = axis(first) >= 0 && axis(other) >= 0 && axis(first) != axis(other);
+    throw request_error("'{}' and '{}' share the parameter '{}' and want different grids for it: {}, and {}",
+                        first.layer, other.layer, parameter, in_words(first, other), in_words(other, first))
+        .hint(crossed ? "their output channels lie along different axes: give both one scale for the whole weight"
+                      : "give both the same bits and arguments in 'overrides'");
+  }
+
+  /// The grid, and what the other wish has otherwise.
+  static std::string in_words(const Wish& wish, const Wish& other) {
+    auto words = describe(wish.rule);
+    for (const auto* key : {"axis", "group_size", "accumulator_bits", "multiplier_bits", "float_bias"}) {
+      const auto value = wish.attributes.integer(key, 0);
+      if (wish.attributes.has(key) == other.attributes.has(key) && value == other.attributes.integer(key, 0)) continue;
+      words += wish.attributes.has(key) ? fmt::format(", {} {}", key, value) : fmt::format(", without {}", key);
+    }
+    if (wish.rule.method != other.rule.method) words += fmt::format(", method '{}'", wish.rule.method);
+    if (wish.attributes == other.attributes)
+      words += fmt::format(", from {:.6g} to {:.6g}", wish.range.min.min().item<double>(),
+                           wish.range.max.max().item<double>());
+    return words;
   }
 
   Graph& graph_;
   const InsertionOptions& options_;
   Changes changes_;
-  std::map<std::string, std::pair<std::string, TensorRule>> readers_;  ///< who made each quantiser, by which rule
+  std::map<std::string, Wish> wishes_;  ///< quantiser -> who wanted it first
 };
 
 /// Rewires what one layer reads.
@@ -124,23 +163,41 @@ class TypeSetter {
 public:
   TypeSetter(Graph& graph, Changes& changes) : graph_(graph), infos_(ops::infer(graph)), changes_(changes) {}
 
-  void round_to_float16(Node& node) {
+  /// What a layer reads and puts out as 32-bit floating-point numbers.
+  struct Layer {
+    Node* node;
+    std::vector<size_t> inputs;
+    std::vector<std::string> outputs;
+  };
+
+  /// To be asked of all layers before the first is changed.
+  Layer look_at(Node& node) const {
+    Layer layer{&node, {}, {}};
+    for (size_t i = 0; i < node.inputs.size(); ++i)
+      if (is_float(node.inputs[i])) layer.inputs.push_back(i);
+    for (int k = 0; k < node.outputs; ++k)
+      if (is_float(node.output(k))) layer.outputs.push_back(node.output(k));
+    return layer;
+  }
+
+  void round_to_float16(const Layer& layer) {
     const TensorRule half{.bits = 16, .grid = {.bits = 16, .format = ops::GridFormat::float16}};
     const auto zero = graph_.parameters().empty() ? at::zeros({}) : graph_.parameters().front().value.new_zeros({});
-    for_floating_inputs(node, [&](const std::string& value, const std::string& name) {
+    replace_inputs(layer, [&](const std::string& value, const std::string& name) {
       const auto parameters = add_quantizer_parameters(graph_, name + ".quantizer", half, {zero, zero}, 1, changes_);
       return quantizer_node(name + ".quantizer", value, half, parameters);
     });
   }
 
-  void compute_in_double(Node& node) {
-    for_floating_inputs(node, [&](const std::string& value, const std::string& name) {
+  void compute_in_double(const Layer& layer) {
+    replace_inputs(layer, [&](const std::string& value, const std::string& name) {
       return cast(name + ".double", value, kDouble);
     });
-    const auto outputs = graph_.outputs;
-    const auto& back = graph_.insert_after(node, cast(graph_.unique_name(node.name + ".float"), node.name, kFloat));
-    graph_.replace_uses(node.name, back.name, back.name);
-    ++changes_.nodes_changed;
+    for (const auto& output : layer.outputs) {
+      const auto& back = graph_.insert_after(*layer.node, cast(graph_.unique_name(output + ".float"), output, kFloat));
+      graph_.replace_uses(output, back.name, back.name);
+      ++changes_.nodes_changed;
+    }
   }
 
 private:
@@ -152,14 +209,17 @@ private:
     return node;
   }
 
+  bool is_float(const std::string& value) const {
+    const auto* info = value.empty() ? nullptr : infos_.find(value);
+    return info != nullptr && info->type == at::kFloat;
+  }
+
   template <class Make>
-  void for_floating_inputs(Node& node, const Make& make) {
-    for (size_t i = 0; i < node.inputs.size(); ++i) {
-      const auto* info = node.inputs[i].empty() ? nullptr : infos_.find(node.inputs[i]);
-      if (info == nullptr || info->type != at::kFloat) continue;
+  void replace_inputs(const Layer& layer, const Make& make) {
+    auto& node = *layer.node;
+    for (const auto i : layer.inputs) {
       const auto name = graph_.unique_name(fmt::format("{}.input{}", node.name, i));
-      const auto& made = graph_.insert_before(node, make(node.inputs[i], name));
-      node.inputs[i] = made.name;
+      node.inputs[i] = graph_.insert_before(node, make(node.inputs[i], name)).name;
       ++changes_.nodes_changed;
     }
     graph_.touch();
@@ -177,18 +237,20 @@ Changes quantize_parameters(Graph& graph, const InsertionOptions& options) {
 }
 
 Changes set_floating_types(Graph& graph, const InsertionOptions& options) {
-  std::vector<std::pair<Node*, int64_t>> layers;
+  std::vector<std::pair<Node*, int64_t>> nodes;
   for (auto& node : graph.nodes())
     if (node.op != "FakeQuantize")
-      if (const auto bits = options.rules.find(node).fpq_module; bits && *bits != 32) layers.emplace_back(&node, *bits);
+      if (const auto bits = options.rules.find(node).fpq_module; bits && *bits != 32) nodes.emplace_back(&node, *bits);
   Changes changes;
-  if (layers.empty()) return changes;
+  if (nodes.empty()) return changes;
   TypeSetter setter(graph, changes);
-  for (const auto& [node, bits] : layers) {
-    if (bits == 16)
-      setter.round_to_float16(*node);
+  std::vector<TypeSetter::Layer> layers;
+  for (const auto& [node, bits] : nodes) layers.push_back(setter.look_at(*node));
+  for (size_t i = 0; i < layers.size(); ++i) {
+    if (nodes[i].second == 16)
+      setter.round_to_float16(layers[i]);
     else
-      setter.compute_in_double(*node);
+      setter.compute_in_double(layers[i]);
   }
   return changes;
 }

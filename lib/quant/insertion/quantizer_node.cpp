@@ -6,6 +6,8 @@
 
 #include <ATen/ops/tensor.h>
 
+#include <algorithm>
+
 namespace compress::quant {
 namespace {
 
@@ -19,6 +21,14 @@ add_number(Graph& graph, const std::string& name, const at::Tensor& value, bool 
 at::Tensor in_rows(const at::Tensor& weight, ops::GridAxes axes) {
   if (axes.group_size > 0) return ops::in_groups(weight, axes).flatten(0, 1);
   return weight.movedim(axes.axis, 0).reshape({weight.size(axes.axis), -1});
+}
+
+bool read_by_layer(const Graph& graph, const Node& quantizer, int ops::Op::*place) {
+  return std::ranges::any_of(graph.consumers(quantizer.name), [&](const Node* reader) {
+    const int input = ops::op_of(*reader).*place;
+    return input >= 0 && reader->has_input(static_cast<size_t>(input)) &&
+           reader->inputs[static_cast<size_t>(input)] == quantizer.name;
+  });
 }
 
 Extremes chosen(const std::string& name, const at::Tensor& numbers, const TensorRule& rule) {
@@ -76,16 +86,28 @@ ops::GridAxes weight_axes(const TensorRule& rule, const Node& layer, const at::T
   if (axis < 0 || axis >= weight.dim() || (!rule.per_channel && rule.group_size == 0)) return {};
   if (rule.group_size == 0) return {axis};
   const ops::GridAxes axes(axis, axis == 0 ? 1 : 0, rule.group_size);
-  within(fmt::format("quantising the weight of '{}' in groups of {}", layer.name, rule.group_size),
+  within(fmt::format("quantising the weight of '{}' in groups of {} ('group_size')", layer.name, rule.group_size),
          [&] { ops::check_groups(weight.sizes().vec(), axes); });
   return axes;
 }
 
+void require_finite(const Parameter& parameter) {
+  if (parameter.value.isfinite().all().item<bool>()) return;
+  throw run_error("parameter '{}' is not finite: no grid covers it", parameter.name)
+      .hint("it holds NaN or infinity; train again from a healthy checkpoint");
+}
+
+bool read_as_weight(const Graph& graph, const Node& quantizer) {
+  return read_by_layer(graph, quantizer, &ops::Op::weight_input);
+}
+
+bool read_as_bias(const Graph& graph, const Node& quantizer) {
+  return read_by_layer(graph, quantizer, &ops::Op::bias_input);
+}
+
 ops::ValueRange weight_range(const Parameter& weight, const TensorRule& rule, ops::GridAxes axes) {
+  require_finite(weight);
   const auto value = weight.value.detach();
-  if (!value.isfinite().all().item<bool>())
-    throw run_error("parameter '{}' is not finite: no grid covers it", weight.name)
-        .hint("it holds NaN or infinity; train again from a healthy checkpoint");
   if (!rule.observer) return ops::value_range(value, axes);
   if (axes.axis < 0) {
     const auto range = chosen(weight.name, value, rule);

@@ -27,11 +27,17 @@ Node quantizer_node(std::string name,
                     const TensorRule& rule,
                     const std::vector<std::string>& parameters);
 
+/// Does a layer read what this quantiser puts out as its weight, or as its bias?
+bool read_as_weight(const Graph& graph, const Node& quantizer);
+bool read_as_bias(const Graph& graph, const Node& quantizer);
+
+/// Throws a run error, which names the parameter, when it holds NaN or infinity.
+void require_finite(const Parameter& parameter);
+
 /// The part of a weight's elements that shares a scale, as the rule has it.
 ops::GridAxes weight_axes(const TensorRule& rule, const Node& layer, const at::Tensor& weight);
 
-/// From where to where each scale of a weight reaches, by the rule's observer. Throws a run error, which names the
-/// parameter, when it is not finite.
+/// From where to where each scale of a weight reaches, by the rule's observer. Throws as require_finite().
 ops::ValueRange weight_range(const Parameter& weight, const TensorRule& rule, ops::GridAxes axes);
 
 }  // namespace compress::quant

@@ -17,8 +17,7 @@ Error other_search(int64_t evaluation) {
   return request_error("the saved search took other points than this one (up to evaluation {})", evaluation)
       .hint(
           "start, bounds, options, seed, network and program must be those of the saved search; remove the saved state "
-          "to "
-          "start afresh");
+          "to start afresh");
 }
 
 uint64_t mixed(uint64_t trace, uint64_t word) {
@@ -74,10 +73,7 @@ Evaluations::Evaluations(Loss loss, int64_t max_evaluations, std::function<void(
 double Evaluations::operator()(const Point& point, std::optional<size_t> axis) {
   if (spent()) throw BudgetSpent{};
   const auto trace = extended(trace_, point, axis);
-  if (replaying()) {
-    trace_ = trace;
-    return replay();
-  }
+  if (replaying()) return replay(trace);
   auto loss = loss_(point, axis);
   if (!std::isfinite(loss) || loss > kWorstLoss) loss = kWorstLoss;
   trace_ = trace;
@@ -85,10 +81,11 @@ double Evaluations::operator()(const Point& point, std::optional<size_t> axis) {
   return loss;
 }
 
-double Evaluations::replay() {
-  const auto loss = losses_[static_cast<size_t>(count_++)];
-  if (!replaying() && trace_ != saved_trace_) throw other_search(count_);
-  return loss;
+double Evaluations::replay(uint64_t trace) {
+  const bool last = count_ + 1 == std::ssize(losses_);
+  if (last && trace != saved_trace_) throw other_search(count_ + 1);  // before anything of what was saved is lost
+  trace_ = trace;
+  return losses_[static_cast<size_t>(count_++)];
 }
 
 void Evaluations::record(const Point& point, double loss) {

@@ -47,8 +47,8 @@ struct BudgetSpent {};
 ///
 /// What is saved is the list of losses. All searches are deterministic, so the state of any of them, also in the middle
 /// of a line search, is what it makes of that list: after `load`, the same search is started anew, gets the saved
-/// losses without evaluating, and goes on with the bits of a search that was not interrupted. More evaluations may be
-/// allowed than before. An exception of the loss passes through, and changes nothing here.
+/// losses without evaluating, and goes on with the bits of a search that was not interrupted. An exception of the loss
+/// passes through, and changes nothing here.
 class Evaluations {
 public:
   struct Progress {
@@ -65,7 +65,9 @@ public:
 
   const BestPoint& best() const { return best_; }
   int64_t count() const { return count_; }
-  bool spent() const { return count_ >= max_evaluations_; }
+  bool spent() const { return stopped_ || count_ >= max_evaluations_; }
+  /// No more evaluations from now on. What the loss calls when time is up, before it throws BudgetSpent.
+  void stop() { stopped_ = true; }
   /// Saved losses that no search has asked for yet.
   bool replaying() const { return count_ < static_cast<int64_t>(losses_.size()); }
 
@@ -78,7 +80,7 @@ public:
   void check_replayed() const;
 
 private:
-  double replay();
+  double replay(uint64_t trace);
   void record(const Point& point, double loss);
 
   Loss loss_;
@@ -87,6 +89,7 @@ private:
   std::vector<double> losses_;
   BestPoint best_;
   int64_t count_ = 0;
+  bool stopped_ = false;
   uint64_t trace_ = 0, saved_trace_ = 0;  ///< of all points so far, and of those that were saved
 };
 

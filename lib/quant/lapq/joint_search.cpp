@@ -1,5 +1,6 @@
 #include "quant/lapq/joint_search.h"
 
+#include "core/interrupt.h"
 #include "core/log.h"
 #include "core/progress.h"
 #include "quant/lapq/basin_hopping.h"
@@ -7,7 +8,6 @@
 #include "quant/lapq/nlopt_search.h"
 #include "quant/lapq/powell.h"
 
-#include <chrono>
 #include <limits>
 
 namespace compress::quant {
@@ -40,6 +40,7 @@ public:
     try {
       const auto outcome = search();
       evaluations_.check_replayed();
+      if (evaluations_.count() == 0) throw BudgetSpent{};
       return finish(outcome);
     } catch (...) {
       if (evaluations_.best().evaluation > 0) finish({});
@@ -48,17 +49,28 @@ public:
   }
 
 private:
+  enum class End { own, time, interrupt };
+
   int64_t expected() const {
     const auto lines = static_cast<int64_t>(space_.size()) * options_.max_iterations.value_or(kUsualIterations);
     return options_.max_evaluations.value_or(lines * kEvaluationsOfLine * (1 + options_.hops.value_or(0)));
   }
 
   double evaluate(const Point& point, std::optional<size_t> axis) {
-    const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - begin_;
-    out_of_time_ = options_.seconds && evaluations_.count() > 0 && spent.count() >= *options_.seconds;
-    if (out_of_time_) throw BudgetSpent{};
+    if (options_.time.spent()) stop(End::time);
     move(point);
-    return axis ? loss_.evaluate_from(space_.node(*axis)).loss : loss_.evaluate().loss;
+    try {
+      return axis ? loss_.evaluate_from(space_.node(*axis)).loss : loss_.evaluate().loss;
+    } catch (const Error& error) {
+      if (error.fault() == Fault::interrupted && evaluations_.count() > 0) stop(End::interrupt);
+      throw;
+    }
+  }
+
+  [[noreturn]] void stop(End end) {
+    end_ = end;
+    evaluations_.stop();
+    throw BudgetSpent{};
   }
 
   void move(const Point& point) {
@@ -89,13 +101,22 @@ private:
     const auto state = evaluations_.save();
     record_.save(state);
     move(evaluations_.best().point);
-    const bool spent = outcome.stop == Stop::evaluations || out_of_time_;
+    if (end_ == End::interrupt) forget_interrupt();
     return {.start_loss = state.at("losses").front().get<double>(),
             .loss = evaluations_.best().loss,
             .evaluations = evaluations_.count(),
-            .stop = out_of_time_ ? fmt::format("stopped after {} s, its limit of time", *options_.seconds)
-                                 : stop_text(outcome, evaluations_),
-            .exhausted = spent};
+            .stop = end_text(outcome),
+            .exhausted = outcome.stop == Stop::evaluations,
+            .interrupted = end_ == End::interrupt};
+  }
+
+  std::string end_text(const Outcome& outcome) const {
+    switch (end_) {
+    case End::own: return stop_text(outcome, evaluations_);
+    case End::time: return options_.time.stop_text();
+    case End::interrupt: return fmt::format("was interrupted after {} evaluations", record_.evaluations());
+    }
+    return {};
   }
 
   const JointSearchOptions& options_;
@@ -105,20 +126,20 @@ private:
   CalibrationLoss& loss_;
   Progress bar_;
   Evaluations evaluations_;
-  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
-  bool out_of_time_ = false;
+  End end_ = End::own;
 };
 
 }  // namespace
+
+std::string TimeBudget::stop_text() const {
+  return fmt::format("stopped after {} s, its limit of time", seconds_.value_or(0));
+}
 
 JointSearchResult search_jointly(Graph& graph,
                                  const std::vector<QuantizerClip>& clips,
                                  CalibrationLoss& loss,
                                  const JointSearchOptions& options,
                                  LapqRecord& record) {
-  if (options.method != "powell" && options.max_iterations)
-    throw request_error("'maxiter' counts the iterations of Powell's method; '{}' has none", options.method)
-        .hint("limit it by 'maxfev' or 'time_budget'");
   return JointSearch(graph, clips, loss, options, record).run();
 }
 

@@ -4,32 +4,50 @@
 #include "quant/post_training/calibration_loss.h"
 #include "quant/post_training/quantizer_clips.h"
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace compress::quant {
 
+/// So many seconds of work done now, not of what the record knows.
+class TimeBudget {
+public:
+  explicit TimeBudget(std::optional<double> seconds = {}) : seconds_(seconds) {}
+  bool spent() const {
+    const std::chrono::duration<double> gone = std::chrono::steady_clock::now() - begin_;
+    return seconds_ && gone.count() >= *seconds_;
+  }
+  /// "stopped after 60 s, its limit of time"
+  std::string stop_text() const;
+
+private:
+  std::optional<double> seconds_;
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
+
 struct JointSearchOptions {
   std::string method = "powell";  ///< or one of nlopt_methods()
   std::optional<int64_t> max_iterations = {}, max_evaluations = {};
-  std::optional<double> seconds = {};  ///< of evaluations made now, not of those that the record knows
-  std::optional<int64_t> hops = {};    ///< basin-hopping around the method; absent: none
-  bool each_end = false;               ///< as in ClipSpace
-  int64_t save_every = 50;             ///< evaluations
+  TimeBudget time = TimeBudget{};
+  std::optional<int64_t> hops = {};  ///< basin-hopping around the method; absent: none
+  bool each_end = false;             ///< as in ClipSpace
+  int64_t save_every = 50;           ///< evaluations
   uint64_t seed = 1;
 };
 
 struct JointSearchResult {
   double start_loss = 0, loss = 0;
   int64_t evaluations = 0;
-  std::string stop;        ///< "converged after 3 iterations"
-  bool exhausted = false;  ///< evaluations or seconds ran out
+  std::string stop;          ///< "converged after 3 iterations"
+  bool exhausted = false;    ///< it ended before its time: evaluations or seconds ran out, or it was interrupted
+  bool interrupted = false;  ///< by Ctrl-C, which is forgotten then
 };
 
 /// Searches all clips at once for the least loss, from where they are, and leaves the graph at the best of all
-/// evaluations; so it does when an exception (an interrupt) ends it. The record takes it up again with the same bits.
-/// Throws a request error when the options do not go together.
+/// evaluations; so it does when an exception ends it. The record takes it up again with the same bits. Throws
+/// Error(Fault::interrupted) or BudgetSpent when there was no time for a single evaluation.
 JointSearchResult search_jointly(Graph& graph,
                                  const std::vector<QuantizerClip>& clips,
                                  CalibrationLoss& loss,

@@ -28,14 +28,11 @@ std::vector<PLoss> finite_losses(std::span<const double> p, std::span<const doub
   return samples;
 }
 
-/// loss = a u^2 + b u + c with u = (p - middle) / half: the samples span [-1, 1], which keeps the fit well-conditioned.
+/// loss = a u^2 + b u + constant with u = (p - middle) / half: the samples span [-1, 1], which keeps the fit
+/// well-conditioned.
 struct Parabola {
-  double a = 0, b = 0, c = 0, middle = 0, half = 1;
+  double a = 0, b = 0, middle = 0, half = 1;
 
-  double at(double p) const {
-    const auto u = (p - middle) / half;
-    return (a * u + b) * u + c;
-  }
   double vertex() const { return middle - half * b / (2 * a); }
 };
 
@@ -60,14 +57,7 @@ Parabola fit_parabola(const std::vector<PLoss>& samples) {
   fit.a = sum([&](double u, double loss) { return square(u) * (loss - mean_loss); }) /
           sum([&](double u, double) { return square(u) * square(u); });
   fit.b = slope - fit.a * skew;
-  fit.c = mean_loss - slope * mean - fit.a * (mean_square - skew * mean);
   return fit;
-}
-
-double fit_noise(const std::vector<PLoss>& samples, const Parabola& fit) {
-  double total = 0;
-  for (const auto& [p, loss] : samples) total += (loss - fit.at(p)) * (loss - fit.at(p));
-  return std::sqrt(total / static_cast<double>(samples.size()));
 }
 
 /// Why the vertex is of no use; "" when it is.
@@ -97,17 +87,14 @@ std::vector<double> sampled_p(int64_t count, double low, double high) {
 ChosenP fit_p(std::span<const double> p, std::span<const double> losses) {
   const auto samples = finite_losses(p, losses);
   const auto& best = *std::ranges::min_element(samples, {}, &PLoss::loss);
-  ChosenP chosen{.p = best.p, .expected_loss = best.loss};
+  ChosenP chosen{.p = best.p};
   auto problem = fmt::format("only {} of {} losses are finite", samples.size(), p.size());
   if (samples.size() >= 3) {
     const auto fit = fit_parabola(samples);
-    chosen.curvature = 2 * fit.a / (fit.half * fit.half);
-    chosen.noise = fit_noise(samples, fit);
     problem = objection(samples, fit);
     if (problem.empty()) {
       chosen.p = fit.vertex();
       chosen.fitted = true;
-      chosen.expected_loss = fit.at(chosen.p);
       chosen.reason =
           fmt::format("p = {:.4g} is the vertex of the parabola through {} losses", chosen.p, samples.size());
       return chosen;

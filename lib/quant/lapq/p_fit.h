@@ -13,10 +13,8 @@ std::vector<double> sampled_p(int64_t count = 10, double low = 2, double high = 
 
 struct ChosenP {
   double p = 0;
-  bool fitted = false;              ///< p is a parabola's vertex, else the best of those that were tried
-  std::string reason;               ///< one sentence for the log, in both cases
-  double expected_loss = 0;         ///< the parabola's at its vertex, or the measured one
-  double curvature = 0, noise = 0;  ///< second derivative of the parabola; root mean square of loss - parabola
+  bool fitted = false;  ///< p is a parabola's vertex, else the best of those that were tried
+  std::string reason;   ///< one sentence for the log, in both cases
 };
 
 /// The p at which the calibration loss is least by a least-squares parabola. The best of the p that were tried is

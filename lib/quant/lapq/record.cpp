@@ -3,6 +3,8 @@
 #include "core/error.h"
 #include "core/file.h"
 
+#include <algorithm>
+
 namespace compress::quant {
 
 LapqRecord::LapqRecord(const std::filesystem::path& folder, std::string origin)
@@ -31,6 +33,16 @@ double LapqRecord::loss(const std::string& stage, const std::function<double()>&
 void LapqRecord::save(nlohmann::json search) {
   search_ = std::move(search);
   write();
+}
+
+int64_t LapqRecord::evaluations() const {
+  return std::ssize(losses_) + (search_.is_null() ? 0 : std::ssize(search_.at("losses")));
+}
+
+double LapqRecord::least() const {
+  auto least = search_.is_null() ? kWorstLoss : search_.at("best").at("loss").get<double>();
+  for (const auto& [stage, loss] : losses_.items()) least = std::min(least, loss.get<double>());
+  return least;
 }
 
 void LapqRecord::write() const {

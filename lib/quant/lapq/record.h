@@ -25,8 +25,9 @@ public:
   /// Replaces the search and saves.
   void save(nlohmann::json search);
 
-  /// "" when nothing is kept.
-  std::filesystem::path file() const { return file_; }
+  /// How many losses it knows, and the least of them.
+  int64_t evaluations() const;
+  double least() const;
 
 private:
   void write() const;

@@ -8,17 +8,18 @@ namespace compress::quant {
 namespace {
 
 class AciqGaussObserver final : public AciqObserver {
+public:
+  AciqGaussObserver()
+      : AciqObserver({.full = {1.71, 2.15, 2.55, 2.93, 3.28, 3.61, 3.92},
+                      .half = {2.15, 2.55, 2.93, 3.28, 3.61, 3.92, 4.2},
+                      .slope = slope,
+                      .spread = &ValueStatistics::standard_deviation}) {}
+
+private:
   static double slope(double alpha, double levels) {
     const double density = std::sqrt(2 / std::numbers::pi) * std::exp(-alpha * alpha / 2);
     return alpha * std::erfc(alpha / std::numbers::sqrt2) - density + alpha / (3 * levels * levels);
   }
-  double alpha(int bits, bool half) const override {
-    static constexpr Alphas kFull{1.71, 2.15, 2.55, 2.93, 3.28, 3.61, 3.92};
-    static constexpr Alphas kHalf{2.15, 2.55, 2.93, 3.28, 3.61, 3.92, 4.2};
-    if (bits <= 8) return (half ? kHalf : kFull)[static_cast<size_t>(bits - 2)];
-    return optimal_alpha(slope, bits + (half ? 1 : 0));
-  }
-  double spread(const ValueStatistics& seen) const override { return seen.standard_deviation(); }
 };
 
 }  // namespace

@@ -8,17 +8,15 @@ namespace {
 
 class AciqLaplaceObserver final : public AciqObserver {
 public:
-  StatisticsNeeds needs() const override { return {.deviation = true}; }
+  AciqLaplaceObserver()
+      : AciqObserver({.full = {2.83, 3.89, 5.03, 6.2, 7.41, 8.64, 9.89},
+                      .half = {3.89, 5.02, 6.2, 7.41, 8.64, 9.89, 11.16},
+                      .slope = slope,
+                      .spread = &ValueStatistics::mean_absolute_deviation,
+                      .needs = {.deviation = true}}) {}
 
 private:
   static double slope(double alpha, double levels) { return alpha / (3 * levels * levels) - std::exp(-alpha); }
-  double alpha(int bits, bool half) const override {
-    static constexpr Alphas kFull{2.83, 3.89, 5.03, 6.2, 7.41, 8.64, 9.89};
-    static constexpr Alphas kHalf{3.89, 5.02, 6.2, 7.41, 8.64, 9.89, 11.16};
-    if (bits <= 8) return (half ? kHalf : kFull)[static_cast<size_t>(bits - 2)];
-    return optimal_alpha(slope, bits + (half ? 1 : 0));
-  }
-  double spread(const ValueStatistics& seen) const override { return seen.mean_absolute_deviation(); }
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include "exec/plan.h"
 #include "ops/op.h"
 #include "ops/quantization_grid.h"
+#include "quant/post_training/calibrate.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
@@ -45,18 +46,25 @@ const Parameter* parameter_behind(const Graph& graph, const std::string& input) 
 
 class BiasCorrector {
 public:
-  BiasCorrector(Graph& graph, const Graph& reference) : graph_(graph), reference_(reference) {
+  BiasCorrector(
+      Graph& graph, const Graph& reference, const CalibrationBatches& calibration, int64_t samples, int64_t most_bytes)
+      : graph_(graph), reference_(reference), calibration_(calibration), samples_(samples), prefixes_(most_bytes) {
     for (const auto& node : graph.nodes())
       if (correctable(node)) layers_.push_back(node.name);
   }
 
-  Changes run(const CalibrationBatches& calibration, int64_t samples) {
-    const at::NoGradGuard no_grad;
-    collect(calibration, samples);
+  Changes run() {
     if (layers_.empty()) return {};
+    const at::NoGradGuard no_grad;
     const auto plan = observing(reference_, layers_, wanted_);
-    for (const auto& batch : batches_) plan.run(batch);
-    for (size_t i = 0; i < layers_.size(); ++i) correct(i);
+    each_batch([&](size_t batch, const std::vector<at::Tensor>& inputs) {
+      plan.run(inputs);
+      batches_ = batch + 1;
+    });
+    if (batches_ == 0)
+      throw run_error("bias correction got no calibration sample")
+          .hint("give the recipe a 'data' section with a training split that is not empty");
+    for (const auto& layer : layers_) correct(layer);
     return std::move(changes_);
   }
 
@@ -77,37 +85,29 @@ private:
     return bias != nullptr && graph_.consumers(bias->name).size() == 1;
   }
 
-  void collect(const CalibrationBatches& calibration, int64_t samples) {
-    calibration([&](const std::vector<at::Tensor>& batch) {
-      const int64_t take = batch.empty() ? 0 : std::min(samples, batch[0].size(0));
-      if (take == 0) return;
-      auto& kept = batches_.emplace_back();
-      for (const auto& tensor : batch) kept.push_back(tensor.narrow(0, 0, take));
-      samples -= take;
-    });
-    if (batches_.empty())
-      throw run_error("bias correction got no calibration sample")
-          .hint("give the recipe a 'data' section with a training split that is not empty");
+  void each_batch(const std::function<void(size_t, const std::vector<at::Tensor>&)>& consume) const {
+    size_t batch = 0;
+    for_first_samples(calibration_, samples_, [&](const std::vector<at::Tensor>& inputs) { consume(batch++, inputs); });
   }
 
-  /// The layers before are corrected; lives_ stand before the last of them.
-  void correct(size_t i) {
-    const auto& layer = layers_[i];
+  /// The layers before are corrected.
+  void correct(const std::string& layer) {
     ChannelMeans found;
     const auto plan = observing(graph_, {layer}, found);
-    for (size_t b = 0; b < batches_.size(); ++b) {
-      if (i == 0)
-        lives_.push_back(plan.run_until(layer, batches_[b]));
-      else
-        lives_[b] = plan.run_between(layers_[i - 1], lives_[b], layer);
-    }
     const auto behind = next(layer);
-    for (const auto& live : lives_) {
+    const auto see = [&](size_t batch, const std::vector<at::Tensor>& inputs) {
+      const auto* live = prefixes_.before(layer, plan, batch, inputs);
       if (behind.empty())
-        plan.run_from(layer, live);
+        live ? plan.run_from(layer, *live) : plan.run(inputs);
       else
-        plan.run_between(layer, live, behind);
-    }
+        live ? plan.run_between(layer, *live, behind) : plan.run_until(behind, inputs);
+    };
+    size_t kept = 0;
+    for (; kept < prefixes_.batches(); ++kept) see(kept, {});
+    if (kept < batches_)
+      each_batch([&](size_t batch, const std::vector<at::Tensor>& inputs) {
+        if (batch >= kept) see(batch, inputs);
+      });
     subtract(graph_.node(layer), found.at(layer).mean() - wanted_.at(layer).mean());
   }
 
@@ -150,17 +150,20 @@ private:
 
   Graph& graph_;
   const Graph& reference_;
+  const CalibrationBatches& calibration_;
+  int64_t samples_;
+  KeptPrefixes prefixes_;  ///< of the graph, before the layer that is corrected
   std::vector<std::string> layers_;
-  std::vector<std::vector<at::Tensor>> batches_;
-  std::vector<exec::Plan::Live> lives_;
+  size_t batches_ = 0;
   ChannelMeans wanted_;  ///< of the reference
   Changes changes_;
 };
 
 }  // namespace
 
-Changes correct_biases(Graph& graph, const Graph& reference, const CalibrationBatches& calibration, int64_t samples) {
-  return BiasCorrector(graph, reference).run(calibration, samples);
+Changes correct_biases(
+    Graph& graph, const Graph& reference, const CalibrationBatches& calibration, int64_t samples, int64_t most_bytes) {
+  return BiasCorrector(graph, reference, calibration, samples, most_bytes).run();
 }
 
 }  // namespace compress::quant

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "quant/post_training/kept_prefixes.h"
 #include "quant/quantizer.h"
 
 namespace compress::quant {
@@ -10,8 +11,15 @@ namespace compress::quant {
 /// "Data-free quantization through weight equalization and bias correction", section 4.2).
 ///
 /// `graph` is the quantised network (before finish()), `reference` the same one in floating point, folded alike. Layers
-/// without a bias get one; those whose operator has none (MatMul) or shares it with another stay as they are. Costs
-/// about three forward passes. Throws a run error when there is no sample.
-Changes correct_biases(Graph& graph, const Graph& reference, const CalibrationBatches& calibration, int64_t samples);
+/// without a bias get one; those whose operator has none (MatMul) or shares it with another stay as they are. Throws a
+/// run error when there is no sample.
+///
+/// Costs about three forward passes. What runs before a layer is kept in at most `most_bytes`; samples beyond that run
+/// from the start, and are read again, for every layer.
+Changes correct_biases(Graph& graph,
+                       const Graph& reference,
+                       const CalibrationBatches& calibration,
+                       int64_t samples,
+                       int64_t most_bytes = KeptPrefixes::kMostBytes);
 
 }  // namespace compress::quant

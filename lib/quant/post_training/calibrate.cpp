@@ -8,27 +8,44 @@
 namespace compress::quant {
 namespace {
 
-/// Everything that has no observer of its own goes from its least to its greatest number.
-Extremes range_of(const ValueStatistics& seen, const TensorRule& rule) {
-  return rule.observer ? rule.observer->range(seen, rule.spec()) : seen.extremes();
-}
-
 bool needs_statistics(const TensorRule& rule) {
   return !rule.range && ops::grid_method(rule.method).needs_range;
+}
+
+/// Everything that has no observer of its own goes from its least to its greatest number.
+Extremes range_of(const Statistics& statistics, const std::string& value, const TensorRule& rule) {
+  if (!needs_statistics(rule)) return rule.range.value_or(Extremes{});
+  const auto& seen = statistics.at(value);
+  return rule.observer ? rule.observer->range(seen, rule.spec()) : seen.extremes();
 }
 
 }  // namespace
 
 StatisticsWanted statistics_wanted(const std::vector<SharedGrid>& grids) {
   StatisticsWanted wanted;
-  for (const auto& grid : grids) {
-    if (!needs_statistics(grid.rule)) continue;
-    for (const auto& value : grid.values) {
-      auto& needs = wanted[value];
-      if (grid.rule.observer) needs |= grid.rule.observer->needs();
+  for (const auto& grid : grids)
+    for (size_t i = 0; i < grid.values.size(); ++i) {
+      const auto& rule = grid.rule_of(i);
+      if (!needs_statistics(rule)) continue;
+      auto& needs = wanted[grid.values[i]];
+      if (rule.observer) needs |= rule.observer->needs();
     }
-  }
   return wanted;
+}
+
+int64_t for_first_samples(const CalibrationBatches& calibration,
+                          int64_t samples,
+                          const std::function<void(const std::vector<at::Tensor>& inputs)>& consume) {
+  int64_t left = samples;
+  calibration([&](const std::vector<at::Tensor>& batch) {
+    const int64_t take = batch.empty() ? 0 : std::min(left, batch[0].size(0));
+    if (take == 0) return;
+    std::vector<at::Tensor> inputs;
+    for (const auto& tensor : batch) inputs.push_back(tensor.narrow(0, 0, take));
+    consume(inputs);
+    left -= take;
+  });
+  return samples - left;
 }
 
 Statistics observe_statistics(const Graph& graph,
@@ -49,19 +66,14 @@ Statistics observe_statistics(const Graph& graph,
       made.push_back(name);
   }
   const exec::Plan plan(graph, {.observe = made, .observer = [&](std::string_view name, const at::Tensor& value) {
-                                  statistics.find(std::string(name))->second.watch(value);
+                                  statistics.find(std::string(name))->second.watch_part(value);
                                 }});
-  int64_t left = samples;
-  calibration([&](const std::vector<at::Tensor>& batch) {
-    const int64_t take = batch.empty() ? 0 : std::min(left, batch[0].size(0));
-    if (take == 0) return;
-    std::vector<at::Tensor> inputs;
-    for (const auto& tensor : batch) inputs.push_back(tensor.narrow(0, 0, take));
-    for (const auto& [index, seen] : given) seen->watch(inputs[index]);
-    plan.run(inputs);
-    left -= take;
+  const auto seen_samples = for_first_samples(calibration, samples, [&](const std::vector<at::Tensor>& inputs) {
+    for (const auto& [index, seen] : given) seen->watch_part(inputs[index]);
+    plan.run(inputs);  // in slices of the batch
+    for (auto& [name, seen] : statistics) seen.end_batch();
   });
-  if (left == samples)
+  if (seen_samples == 0)
     throw run_error("calibration got no sample")
         .hint("give the recipe a 'data' section with a training split that is not empty");
   return statistics;
@@ -70,9 +82,9 @@ Statistics observe_statistics(const Graph& graph,
 ValueRanges choose_ranges(const Statistics& statistics, const std::vector<SharedGrid>& grids) {
   ValueRanges ranges;
   for (const auto& grid : grids) {
-    auto range = grid.rule.range.value_or(Extremes{});
-    for (size_t i = 0; i < grid.values.size() && needs_statistics(grid.rule); ++i) {
-      const auto other = range_of(statistics.at(grid.values[i]), grid.rule);
+    Extremes range;
+    for (size_t i = 0; i < grid.values.size(); ++i) {
+      const auto other = range_of(statistics, grid.values[i], grid.rule_of(i));
       range = i == 0 ? other : Extremes{std::min(range.low, other.low), std::max(range.high, other.high)};
     }
     for (const auto& value : grid.values) ranges[value] = range;

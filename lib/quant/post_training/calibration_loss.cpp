@@ -10,18 +10,6 @@
 
 namespace compress::quant {
 
-namespace {
-
-constexpr int64_t kMostLiveBytes = int64_t{1} << 30;
-
-int64_t bytes_of_live(const exec::Plan::Live& live) {
-  int64_t bytes = 0;
-  for (const auto& [name, value] : live.values) bytes += static_cast<int64_t>(value.nbytes());
-  return bytes;
-}
-
-}  // namespace
-
 train::KeptSamples labelled_samples(const Calibration& calibration, int64_t count, int64_t batch_size) {
   if (!calibration.samples || calibration.task == nullptr)
     throw request_error("the loss of the task needs training samples with labels, and there are none");
@@ -56,9 +44,8 @@ void CalibrationLoss::changed(std::span<const std::string> parameters) {
 
 /// What was kept before a node behind this place.
 void CalibrationLoss::forget_behind(size_t place) {
-  if (std::ranges::none_of(kept_, [&](const Kept& kept) { return kept.place > place; })) return;
-  kept_.clear();
-  kept_bytes_ = 0;
+  const auto nodes = kept_.nodes();
+  if (std::ranges::any_of(nodes, [&](const std::string& node) { return this->place(node) > place; })) kept_.clear();
 }
 
 CalibrationLoss::Result CalibrationLoss::result_of(const train::Meter& meter) const {
@@ -81,7 +68,7 @@ CalibrationLoss::Result CalibrationLoss::evaluate_from(const std::string& node) 
   const auto meter = samples_.task().meter();
   size_t batch = 0;
   samples_.each(graph_, [&](const train::KeptSamples::Prepared& prepared) {
-    const auto* live = live_at(batch++, node, prepared.inputs);
+    const auto* live = kept_.before(node, plan_, batch++, prepared.inputs);
     auto outputs = live ? plan_.run_from(node, *live) : plan_.run(prepared.inputs);
     meter->add(train::named_outputs(graph_, std::move(outputs)), prepared.batch);
   });
@@ -94,29 +81,12 @@ void CalibrationLoss::watch_input(const std::string& node, const std::function<v
   const auto& input = graph_.node(node).inputs.at(0);
   size_t batch = 0;
   samples_.each(graph_, [&](const train::KeptSamples::Prepared& prepared) {
-    const auto* kept = live_at(batch++, node, prepared.inputs);
+    const auto* kept = kept_.before(node, plan_, batch++, prepared.inputs);
     const auto live = kept ? *kept : plan_.run_until(node, prepared.inputs);
     const auto found = std::ranges::find(live.values, input, &std::pair<std::string, at::Tensor>::first);
     if (found == live.values.end()) throw run_error("node '{}' reads no value that depends on the samples", node);
     consume(found->second);
   });
-}
-
-const exec::Plan::Live*
-CalibrationLoss::live_at(size_t batch, const std::string& node, const std::vector<at::Tensor>& inputs) {
-  if (batch > kept_.size() || (batch == kept_.size() && kept_bytes_ >= kMostLiveBytes)) return nullptr;
-  if (batch == kept_.size()) {
-    kept_.push_back({.node = node, .place = place(node), .live = plan_.run_until(node, inputs)});
-  } else if (kept_[batch].node != node) {
-    auto live = plan_.run_between(kept_[batch].node, kept_[batch].live, node);
-    kept_bytes_ -= kept_[batch].bytes;
-    kept_[batch] = {.node = node, .place = place(node), .live = std::move(live)};
-  } else {
-    return &kept_[batch].live;
-  }
-  kept_[batch].bytes = bytes_of_live(kept_[batch].live);
-  kept_bytes_ += kept_[batch].bytes;
-  return &kept_[batch].live;
 }
 
 }  // namespace compress::quant

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "exec/plan.h"
+#include "quant/post_training/kept_prefixes.h"
 #include "quant/quantizer.h"
 #include "train/kept_samples.h"
 
@@ -44,25 +45,15 @@ public:
   const train::KeptSamples& samples() const { return samples_; }
 
 private:
-  /// The values before a node, of one batch.
-  struct Kept {
-    std::string node;
-    size_t place = 0;
-    exec::Plan::Live live;
-    int64_t bytes = 0;
-  };
   Result result_of(const train::Meter& meter) const;
   size_t place(std::string_view node) const;
-  /// The values before the node, kept ones when there are; null when there is no room to keep them.
-  const exec::Plan::Live* live_at(size_t batch, const std::string& node, const std::vector<at::Tensor>& inputs);
   void forget_behind(size_t place);
 
   const Graph& graph_;
   const train::KeptSamples& samples_;
   exec::Plan plan_;
   std::unordered_map<std::string, size_t> places_;  ///< of nodes, in the graph's order
-  std::vector<Kept> kept_;
-  int64_t kept_bytes_ = 0;
+  KeptPrefixes kept_;
 };
 
 }  // namespace compress::quant

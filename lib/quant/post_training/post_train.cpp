@@ -35,10 +35,11 @@ public:
     arguments.values.runtime = runtime.get();
     arguments.check();
     check_bits("bits_inputs", bits_inputs_);
-    post_training_.check();
-    if (arguments_.values.dynamic && (clip_search_ || !post_training_.statistics.empty()))
-      throw request_error("'dynamic' has no ranges to calibrate: '{}' does not go with it",
-                          clip_search_ ? "clip_search" : "statistics");
+    if (bits_inputs_ && !quantize_inputs_)
+      throw request_error("'bits_inputs' is {}, but 'quantize_inputs' is false", *bits_inputs_)
+          .hint("leave one of the two out");
+    post_training_.check(clip_search_ || bias_correction_);
+    if (arguments_.values.dynamic) check_dynamic();
     const auto rules = this->rules(runtime.get());
     if (!post_training_.statistics.empty())
       check_rules_for_file(rules.defaults(), arguments_.values.observer.class_name());
@@ -46,37 +47,58 @@ public:
 
   void bind(const Graph& graph, Problems& problems) override {
     const auto runtime = this->runtime();
-    problems.capture([&] { rules(runtime.get()).check_names(graph, problems); });
+    problems.capture([&] { check_names(rules(runtime.get()), graph, problems); });
     refuse_quantised(graph, problems);
     post_training_.bind(problems);
   }
 
+  void rehearse(const Graph& graph) const override {
+    const auto runtime = this->runtime();
+    const auto rules = this->rules(runtime.get());
+    quant::rehearse(graph, options(rules, runtime.get()), post_training_.statistics);
+  }
+
   bool post_training() const override { return true; }
-  int64_t calibration_samples() const override { return post_training_.calibration_samples(); }
+  int64_t calibration_samples() const override {
+    return arguments_.values.dynamic && !bias_correction_ ? 0 : post_training_.calibration_samples();
+  }
   double calibration_fraction() const override { return post_training_.calibration_fraction(); }
+  std::string unmet() const override { return unmet_; }
+  train::Memory save() const override { return memory_of(unmet_); }
+  void load(const train::Memory& memory) override { unmet_ = unmet_in(memory); }
 
   Changes prepare(Graph& graph, const Calibration& calibration) override {
     const auto runtime = this->runtime();
     const auto rules = this->rules(runtime.get());
-    if (runtime) warn_of_floating_operators(graph, *runtime, *runtime_name_);
     auto how = post_training_.settings(calibration);
     how.net_aware_ranges = net_aware_;
     how.clip_search = clip_search_ ? "observer" : "";
     how.bias_correction = bias_correction_;
-    auto changes = quantize_trained(graph,
-                                    {.rules = rules,
-                                     .inputs = quantize_inputs_ ? InputGrids::own : InputGrids::none,
-                                     .outputs = quantize_outputs_ ? OutputGrids::all : OutputGrids::none,
-                                     .bits_inputs = bits_inputs_,
-                                     .inputs_fall_back = true,
-                                     .runtime = runtime.get()},
-                                    how, calibration);
+    how.guard = guard_;
+    auto result = quantize_trained(graph, options(rules, runtime.get()), how, calibration);
+    if (runtime) warn_of_floating_operators(graph, *runtime, *runtime_name_);
     if (runtime_name_) graph.metadata[kRuntimeKey] = *runtime_name_;
-    if (guard_ != OverflowGuard::automatic) changes.append(guard_overflow_aloud(graph, guard_));
-    return changes;
+    unmet_ = std::move(result.unmet);
+    return std::move(result.changes);
   }
 
 private:
+  /// What has no effect on ranges that each batch has for itself.
+  void check_dynamic() const {
+    const std::pair<bool, const char*> idle[] = {
+        {clip_search_, "clip_search"},
+        {net_aware_, "net_aware_ranges"},
+        {!no_clip_.empty(), "no_clip_layers"},
+        {!post_training_.statistics.empty(), "statistics"},
+        {!post_training_.save_statistics.empty(), "save_statistics"},
+        {post_training_.samples && !bias_correction_, "calibration_samples"},
+        {post_training_.fraction && !bias_correction_, "calibration_fraction"}};
+    for (const auto& [given, argument] : idle)
+      if (given)
+        throw request_error("'dynamic' has no ranges to calibrate: '{}' does not go with it", argument)
+            .hint("leave one of the two out");
+  }
+
   std::unique_ptr<Runtime> runtime() const { return runtime_name_ ? runtimes().make(*runtime_name_) : nullptr; }
 
   LayerRules rules(const Runtime* runtime) const {
@@ -88,6 +110,15 @@ private:
     return rules;
   }
 
+  InsertionOptions options(const LayerRules& rules, const Runtime* runtime) const {
+    return {.rules = rules,
+            .inputs = quantize_inputs_ ? InputGrids::own : InputGrids::none,
+            .outputs = quantize_outputs_ ? OutputGrids::all : OutputGrids::none,
+            .bits_inputs = bits_inputs_,
+            .inputs_fall_back = true,
+            .runtime = runtime};
+  }
+
   LayerArguments arguments_;
   std::optional<std::string> runtime_name_ = "onnxruntime";
   Yaml overrides_;
@@ -97,6 +128,7 @@ private:
   PostTrainingArguments post_training_;
   bool net_aware_ = false, clip_search_ = false, bias_correction_ = false;
   OverflowGuard guard_ = OverflowGuard::automatic;
+  std::string unmet_;
 };
 
 }  // namespace

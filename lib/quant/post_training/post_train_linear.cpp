@@ -24,23 +24,37 @@ public:
 
   void check() const override {
     arguments().check();
-    post_training_.check();
+    post_training_.check(clip_search_);
     if (dynamic() && clip_search_)
       throw request_error("'clip_search' has no ranges to choose: quantisation is dynamic")
           .hint("give 'model_activation_stats' or 'calibration_samples'");
+    if (dynamic() && !post_training_.save_statistics.empty())
+      throw request_error("'save_statistics' has nothing to write: quantisation is dynamic")
+          .hint("give 'calibration_samples'");
     const auto rules = this->rules();
     if (!post_training_.statistics.empty()) check_rules_for_file(rules.defaults(), "clip_acts");
   }
 
   void bind(const Graph& graph, Problems& problems) override {
-    problems.capture([&] { rules().check_names(graph, problems); });
+    problems.capture([&] { check_names(rules(), graph, problems); });
     refuse_quantised(graph, problems);
     post_training_.bind(problems);
+  }
+
+  void rehearse(const Graph& graph) const override {
+    if (dynamic()) return;
+    const auto rules = this->rules();
+    auto copy = graph.clone();
+    make_identities(copy, rules);
+    quant::rehearse(copy, options(rules), post_training_.statistics);
   }
 
   bool post_training() const override { return true; }
   int64_t calibration_samples() const override { return dynamic() ? 0 : post_training_.calibration_samples(); }
   double calibration_fraction() const override { return post_training_.calibration_fraction(); }
+  std::string unmet() const override { return unmet_; }
+  train::Memory save() const override { return memory_of(unmet_); }
+  void load(const train::Memory& memory) override { unmet_ = unmet_in(memory); }
 
   Changes prepare(Graph& graph, const Calibration& calibration) override {
     auto rules = this->rules();
@@ -49,18 +63,22 @@ public:
     auto how = post_training_.settings(calibration);
     how.net_aware_ranges = true;
     how.clip_search = clip_search_ ? "clip_acts" : "";
-    changes.append(quantize_trained(graph,
-                                    {.rules = rules,
-                                     .inputs = InputGrids::readers,
-                                     .outputs = OutputGrids::every_layer,
-                                     .inputs_fall_back = fall_back_},
-                                    how, calibration));
+    auto result = quantize_trained(graph, options(rules), how, calibration);
+    unmet_ = std::move(result.unmet);
+    changes.append(std::move(result.changes));
     return changes;
   }
 
 private:
   bool dynamic() const {
     return post_training_.statistics.empty() && !post_training_.samples && !post_training_.fraction;
+  }
+
+  InsertionOptions options(const LayerRules& rules) const {
+    return {.rules = rules,
+            .inputs = InputGrids::readers,
+            .outputs = OutputGrids::every_layer,
+            .inputs_fall_back = fall_back_};
   }
 
   LinearArguments arguments() const {
@@ -107,6 +125,7 @@ private:
   Yaml overrides_;
   PostTrainingArguments post_training_;
   bool fall_back_ = true, clip_search_ = false;
+  std::string unmet_;
 };
 
 }  // namespace

@@ -50,7 +50,7 @@ public:
   }
 
   void bind(const Graph& graph, Problems& problems) override {
-    problems.capture([&] { rules().check_names(graph, problems); });
+    problems.capture([&] { check_names(rules(), graph, problems); });
     refuse_quantised(graph, problems);
   }
 
@@ -61,7 +61,8 @@ public:
     const auto rules = this->rules();
     return quantize_trained(graph,
                             {.rules = rules, .outputs = quantize_outputs_ ? OutputGrids::all : OutputGrids::none},
-                            {.samples = samples_}, calibration);
+                            {.samples = samples_}, calibration)
+        .changes;
   }
 
 private:

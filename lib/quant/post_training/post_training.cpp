@@ -1,5 +1,8 @@
 #include "quant/post_training/post_training.h"
 
+#include "core/log.h"
+#include "core/text.h"
+#include "ops/op.h"
 #include "passes/pass.h"
 #include "quant/insertion/insertion.h"
 #include "quant/post_training/bias_correction.h"
@@ -14,14 +17,16 @@
 namespace compress::quant {
 namespace {
 
+Statistics statistics_in(const std::filesystem::path& file, const Graph& graph, const StatisticsWanted& wanted) {
+  std::vector<std::string> values;
+  for (const auto& [value, needs] : wanted) values.push_back(value);
+  return read_statistics(file, graph, values);
+}
+
 Statistics
 known_statistics(const Graph& graph, StatisticsWanted wanted, const PostTraining& how, const Calibration& calibration) {
   if (wanted.empty()) return {};
-  if (!how.statistics.empty()) {
-    std::vector<std::string> values;
-    for (const auto& [value, needs] : wanted) values.push_back(value);
-    return read_statistics(how.statistics, graph, values);
-  }
+  if (!how.statistics.empty()) return statistics_in(how.statistics, graph, wanted);
   if (!how.clip_search.empty())
     for (auto& [value, needs] : wanted) needs |= clip_search_needs(clip_modes(how.clip_search));
   if (!how.save_statistics.empty())
@@ -31,16 +36,32 @@ known_statistics(const Graph& graph, StatisticsWanted wanted, const PostTraining
   return statistics;
 }
 
-void search(Graph& graph,
-            const std::vector<SharedGrid>& grids,
-            const Statistics& statistics,
-            const PostTraining& how,
-            const Calibration& calibration) {
+std::string search(Graph& graph,
+                   const std::vector<SharedGrid>& grids,
+                   const Statistics& statistics,
+                   const PostTraining& how,
+                   const Calibration& calibration) {
   const auto file =
       calibration.directory.empty() ? std::filesystem::path() : calibration.directory / "clip_search.yaml";
-  search_clips(
-      graph, grids, statistics, calibration,
-      {.argument = how.clip_search, .modes = clip_modes(how.clip_search), .samples = how.samples, .file = file});
+  return search_clips(
+             graph, grids, statistics, calibration,
+             {.argument = how.clip_search, .modes = clip_modes(how.clip_search), .samples = how.samples, .file = file})
+      .interrupted;
+}
+
+/// How many weights get a grid. Throws when one cannot have the groups that its rule wants.
+int64_t count_quantised_weights(const Graph& graph, const InsertionOptions& options) {
+  int64_t count = 0;
+  for (const auto& node : graph.nodes()) {
+    const int input = ops::op_of(node).weight_input;
+    if (role_under(node, options) != ops::Quantization::weighted || !node.has_input(input)) continue;
+    const auto rule = options.rules.find(node).weights;
+    const auto* weight = graph.find_parameter(node.inputs[static_cast<size_t>(input)]);
+    if (weight == nullptr || !rule.quantised()) continue;
+    weight_axes(rule, node, weight->value);
+    ++count;
+  }
+  return count;
 }
 
 }  // namespace
@@ -55,17 +76,22 @@ void PostTrainingArguments::declare(Settings& s, const std::string& statistics_n
   s.optional("save_statistics", save_statistics, "file to write what calibration saw");
 }
 
-void PostTrainingArguments::check() const {
+void PostTrainingArguments::check(bool looks_again) const {
   if (samples && fraction)
     throw request_error("'calibration_samples' and 'calibration_fraction' are both given").hint("keep one of them");
   if (!statistics.empty() && !save_statistics.empty())
     throw request_error("'save_statistics' has nothing to write: the statistics come from '{}'", statistics)
         .hint("leave one of the two out");
+  if (!statistics.empty() && (samples || fraction) && !looks_again)
+    throw request_error("'{}' has nothing to do: the statistics come from '{}'",
+                        samples ? "calibration_samples" : "calibration_fraction", statistics)
+        .hint("leave one of the two out");
 }
 
 void PostTrainingArguments::bind(Problems& problems) const {
   if (statistics.empty() || std::filesystem::is_regular_file(statistics)) return;
-  problems.add(request_error("the statistics file '{}' is not there", statistics)
+  const bool folder = std::filesystem::is_directory(statistics);
+  problems.add(request_error("the statistics file '{}' is {}", statistics, folder ? "a folder" : "not there")
                    .hint("paths are relative to the working directory; save_statistics writes such a file"));
 }
 
@@ -74,25 +100,55 @@ int64_t PostTrainingArguments::calibration_samples() const {
 }
 
 PostTraining PostTrainingArguments::settings(const Calibration& calibration) const {
+  if (const auto& all = calibration.samples; samples && all && *samples > all->size())
+    log::warning("[calibration] {} training samples are asked for, and there are {}: all of them are looked at",
+                 with_commas(*samples), with_commas(all->size()));
   PostTraining how{.samples = calibration_samples(), .statistics = statistics, .save_statistics = save_statistics};
   if (!how.save_statistics.empty() && how.save_statistics.is_relative() && !calibration.directory.empty())
     how.save_statistics = calibration.directory / how.save_statistics;
   return how;
 }
 
-Changes quantize_trained(Graph& graph,
-                         const InsertionOptions& options,
-                         const PostTraining& how,
-                         const Calibration& calibration) {
+train::Memory memory_of(const std::string& unmet) {
+  return {.values = {{"unmet", unmet}}, .tensors = {}};
+}
+
+std::string unmet_in(const train::Memory& memory) {
+  return memory.values.is_object() ? memory.values.value("unmet", "") : "";
+}
+
+void check_names(const LayerRules& rules, const Graph& graph, Problems& problems) {
+  auto folded = graph.clone();
+  passes::passes().make("fold_batchnorm")->run(folded);
+  rules.check_names(graph, problems, absorbed_norms(graph, folded));
+}
+
+PostTrained quantize_trained(Graph& graph,
+                             const InsertionOptions& options,
+                             const PostTraining& how,
+                             const Calibration& calibration) {
   auto changes = passes::run_all(passes::make_steps({"fold_batchnorm"}), graph);
   const auto reference = how.bias_correction ? graph.clone() : Graph();
   const auto grids = find_grids(graph, options);
   auto statistics = known_statistics(graph, statistics_wanted(grids), how, calibration);
   if (how.net_aware_ranges) make_net_aware(graph, statistics);
   changes.append(insert_quantizers(graph, grids, options, choose_ranges(statistics, grids)));
-  if (!how.clip_search.empty()) search(graph, grids, statistics, how, calibration);
+  if (how.guard != OverflowGuard::automatic) changes.append(guard_overflow_aloud(graph, how.guard));
+  std::string unmet;
+  if (!how.clip_search.empty()) unmet = search(graph, grids, statistics, how, calibration);
   if (how.bias_correction) changes.append(correct_biases(graph, reference, calibration.batches, how.samples));
-  return changes;
+  return {std::move(changes), std::move(unmet)};
+}
+
+void rehearse(const Graph& graph, const InsertionOptions& options, const std::filesystem::path& statistics) {
+  auto folded = graph.clone();
+  passes::passes().make("fold_batchnorm")->run(folded);
+  const auto grids = find_grids(folded, options);
+  if (count_quantised_weights(folded, options) == 0 && grids.empty())
+    throw request_error("nothing of '{}' is quantised by 'bits_weights' and 'bits_activations'", graph.name)
+        .hint("give bits to one of them, and leave some layer out of the exceptions");
+  const auto wanted = statistics_wanted(grids);
+  if (!statistics.empty() && !wanted.empty()) statistics_in(statistics, folded, wanted);
 }
 
 void check_rules_for_file(const LayerRule& rule, std::string_view observer) {

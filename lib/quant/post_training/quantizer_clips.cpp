@@ -1,9 +1,6 @@
 #include "quant/post_training/quantizer_clips.h"
 
-#include "ops/op.h"
-
-#include <ATen/core/grad_mode.h>
-#include <ATen/ops/zeros_like.h>
+#include "quant/insertion/quantizer_node.h"
 
 #include <algorithm>
 
@@ -19,20 +16,7 @@ bool is_fixed_integer(const Node& node) {
 
 QuantizerClip::Role role_of(const Graph& graph, const Node& quantizer) {
   if (graph.find_parameter(quantizer.inputs[0]) == nullptr) return QuantizerClip::Role::activation;
-  const auto reads_as_bias = [&](const Node* reader) {
-    const auto& op = ops::op_of(*reader);
-    return op.quantization == ops::Quantization::weighted && op.bias_input >= 0 &&
-           reader->has_input(static_cast<size_t>(op.bias_input)) &&
-           reader->inputs[static_cast<size_t>(op.bias_input)] == quantizer.name;
-  };
-  const auto readers = graph.consumers(quantizer.name);
-  return std::ranges::any_of(readers, reads_as_bias) ? QuantizerClip::Role::bias : QuantizerClip::Role::weight;
-}
-
-/// How many steps the greatest value is from 0 on a symmetric grid, as ops::make_grid has it.
-double steps_to_end(const ops::GridSpec& spec) {
-  if (!spec.is_signed || spec.narrow) return static_cast<double>(spec.high());
-  return static_cast<double>((int64_t{1} << spec.bits) - 1) / 2;
+  return read_as_bias(graph, quantizer) ? QuantizerClip::Role::bias : QuantizerClip::Role::weight;
 }
 
 }  // namespace
@@ -58,15 +42,7 @@ std::vector<QuantizerClip> quantizer_clips(const Graph& graph) {
 }
 
 ops::ValueRange clip_range(const Graph& graph, const QuantizerClip& clip) {
-  const at::NoGradGuard no_grad;
-  const auto& scale = graph.parameter(clip.scale).value;
-  if (clip.spec.symmetric) {
-    const auto reach = scale.mul(steps_to_end(clip.spec));
-    return {clip.spec.is_signed ? reach.neg() : at::zeros_like(reach), reach};
-  }
-  const auto zero_point = graph.parameter(clip.zero_point).value.to(scale.scalar_type());
-  const auto end = [&](int64_t code) { return zero_point.neg().add_(static_cast<double>(code)).mul_(scale); };
-  return {end(clip.spec.low()), end(clip.spec.high())};
+  return ops::grid_range({graph.parameter(clip.scale).value, graph.parameter(clip.zero_point).value}, clip.spec);
 }
 
 void set_clip_range(Graph& graph, const QuantizerClip& clip, const ops::ValueRange& range) {

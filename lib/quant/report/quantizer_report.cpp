@@ -1,7 +1,7 @@
 #include "quant/report/quantizer_report.h"
 
 #include "ops/grid_format.h"
-#include "ops/op.h"
+#include "quant/insertion/quantizer_node.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
@@ -23,16 +23,8 @@ using Role = QuantizerReport::Role;
 
 Role report_role(const Graph& graph, const Node& quantizer) {
   if (graph.find_parameter(quantizer.inputs[0]) == nullptr) return Role::activation;
-  for (const auto* reader : graph.consumers(quantizer.name)) {
-    const auto& op = ops::op_of(*reader);
-    const auto reads = [&](int input) {
-      return input >= 0 && reader->has_input(static_cast<size_t>(input)) &&
-             reader->inputs[static_cast<size_t>(input)] == quantizer.name;
-    };
-    if (reads(op.weight_input)) return Role::weight;
-    if (reads(op.bias_input)) return Role::bias;
-  }
-  return Role::constant;
+  if (read_as_weight(graph, quantizer)) return Role::weight;
+  return read_as_bias(graph, quantizer) ? Role::bias : Role::constant;
 }
 
 std::optional<FixedGrid> fixed_grid(const Graph& graph, const Node& quantizer) {

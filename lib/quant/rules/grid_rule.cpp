@@ -29,7 +29,7 @@ public:
         std::ranges::all_of(values, [&](const std::string& value) { return quant::rectified(graph, value); });
   }
 
-  TensorRule run() const {
+  SharedGrid run() const {
     const auto overridden = agreed(input_overrides());
     const auto made = of_makers();
     if (overridden) {
@@ -37,11 +37,11 @@ public:
         throw request_error("'{}' overrides its input '{}', which '{}' puts on a grid ({})", overridden->layer,
                             values_[0], made.layer, describe(made.rule))
             .hint(fmt::format("give '{}' the bits in 'overrides' instead", made.layer));
-      return overridden->rule;
+      return with_ranges(overridden->rule, false);
     }
-    if (made.rule.quantised()) return made.rule;
+    if (made.rule.quantised()) return with_ranges(made.rule, true);
     const bool by_readers = options_.inputs == InputGrids::readers || (options_.inputs_fall_back && !graph_input());
-    return by_readers ? of_readers() : made.rule;
+    return with_ranges(by_readers ? of_readers() : made.rule, false);
   }
 
 private:
@@ -63,7 +63,30 @@ private:
     return claims[0];
   }
 
-  /// By who makes the values. What an override says of one of them holds for all that share its grid.
+  /// The rule of who makes a value.
+  TensorRule of_maker(const std::string& value) const {
+    const auto rule = options_.rules.matched(owners(graph_, value));
+    return rule ? activations(*rule) : defaults();
+  }
+
+  /// All values on one grid; the range of each is chosen as its maker's rule says when the grid is the makers', and is
+  /// all of it wherever that rule says so.
+  SharedGrid with_ranges(const TensorRule& grid, bool of_makers) const {
+    SharedGrid shared{.values = values_, .rule = grid};
+    for (const auto& value : values_) {
+      const auto maker = of_maker(value);
+      auto& own = shared.own.emplace_back(of_makers && maker.method == grid.method ? maker : grid);
+      own.bits = grid.bits;
+      own.grid = grid.grid;
+      if (maker.clipped) continue;
+      own.observer = nullptr;
+      own.clipped = false;
+    }
+    shared.rule = shared.own.front();
+    return shared;
+  }
+
+  /// The grid by who makes the values. What an override says of one of them holds for all that share its grid.
   Claim of_makers() const {
     Claim standard{values_[0], defaults()};
     std::vector<Claim> special;
@@ -77,9 +100,6 @@ private:
     }
     if (auto claim = agreed(special)) return *claim;
     if (const auto* maker = graph_.producer(values_[0])) standard.layer = maker->name;
-    if (const auto rule = options_.rules.matched(owners(graph_, values_[0]))) {
-      if (same_grid(activations(*rule), standard.rule)) standard.rule = activations(*rule);  // with its observer
-    }
     return standard;
   }
 
@@ -127,10 +147,10 @@ private:
 
 }  // namespace
 
-TensorRule grid_rule(const Graph& graph,
-                     const InsertionOptions& options,
-                     const std::vector<std::string>& values,
-                     const std::vector<GridReader>& readers) {
+SharedGrid shared_grid(const Graph& graph,
+                       const InsertionOptions& options,
+                       const std::vector<std::string>& values,
+                       const std::vector<GridReader>& readers) {
   return GridRuleFinder(graph, options, values, readers).run();
 }
 

@@ -13,12 +13,12 @@ struct GridReader {
   bool computes_quantised;
 };
 
-/// The rule of values that share a grid, as find_grids() describes it; one that is not quantised when they stay in
+/// Values that share a grid with its rule, as find_grids() describes it; one that is not quantised when they stay in
 /// floating point. Throws its errors.
-TensorRule grid_rule(const Graph& graph,
-                     const InsertionOptions& options,
-                     const std::vector<std::string>& values,
-                     const std::vector<GridReader>& readers);
+SharedGrid shared_grid(const Graph& graph,
+                       const InsertionOptions& options,
+                       const std::vector<std::string>& values,
+                       const std::vector<GridReader>& readers);
 
 /// "8 bits, asymmetric, unsigned" or "floating point".
 std::string describe(const TensorRule& rule);

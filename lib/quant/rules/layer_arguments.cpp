@@ -15,13 +15,13 @@ std::vector<std::pair<std::string, std::optional<ops::GridSpec>>> words_or_runti
 
 void check_format(std::string_view argument, const std::optional<int64_t>& bits, const TensorRule& rule) {
   if (!rule.quantised()) return;
-  within(fmt::format("reading '{}'", argument), [&] {
+  within(fmt::format("reading 'bits_{0}' and '{0}'", argument), [&] {
     ops::check_spec(rule.spec());
     if (rule.observer) rule.observer->check_format(rule.grid);
   });
   const bool sized = rule.grid.is_integer() || rule.grid.format == ops::GridFormat::gfpq;
   if (!sized && *bits != rule.spec().bits && *bits != 8)
-    throw request_error("'{}' is {}, but the format has {} bits", argument, *bits, rule.spec().bits)
+    throw request_error("'bits_{}' is {}, but the format has {} bits", argument, *bits, rule.spec().bits)
         .hint("leave the bits out: the format says them");
 }
 
@@ -45,6 +45,9 @@ void LayerArguments::Values::declare_grid(Settings& s) {
 
 void LayerArguments::Values::check() const {
   check_bits("bits_activations", bits);
+  if (dynamic && observer.given())
+    throw request_error("'observer' chooses ranges that stay, but quantisation is dynamic: each batch has its own")
+        .hint("leave one of the two out");
   check_format("activations", bits, rule());
 }
 
@@ -52,6 +55,7 @@ TensorRule LayerArguments::Values::rule() const {
   TensorRule rule{.bits = bits, .grid = kAsymmetricUnsigned};
   if (runtime) rule.grid = runtime->rule().activations.grid;
   if (grid) rule.grid = *grid;
+  rule.grid.scale_rule = scale_rule;
   if (observer.given()) rule.observer = observer.make();
   if (dynamic) rule.method = "dynamic";
   return rule;
@@ -69,10 +73,10 @@ void LayerArguments::declare_defaults(Settings& s) {
   s.optional("per_channel_weights", per_channel,
              "a scale for each output channel of a weight instead of one; null: what the runtime takes");
   s.optional("group_size", group_size, "so many input channels of a weight share a scale; 0: all", at_least(0));
-  s.choice("scale_rule", scale_rule, ops::scale_rules(),
+  s.choice("scale_rule", values.scale_rule, ops::scale_rules(),
            "scales as they come, or powers of two, so that a shift multiplies by them");
   s.optional("scale_approx_mult_bits", multiplier_bits,
-             "bits of the integer that, with a shift, stands for s_x * s_w / s_y; null: exact", in(2, 32));
+             "bits of the integer that, with a shift, stands for s_x * s_w / s_y; null: exact", in(2, 31));
 }
 
 void LayerArguments::declare_layer(Settings& s) {
@@ -92,9 +96,13 @@ void LayerArguments::check() const {
   check_format("weights", bits_weights, weight_rule());
   if (group_size > 0 && !weight_rule().grid.is_integer())
     throw request_error("'group_size' goes with weights of integers").hint("leave it out for other formats");
-  if (fpq_module && *fpq_module != 16 && *fpq_module != 32 && *fpq_module != 64)
-    throw request_error("'fpq_module' is {}", *fpq_module).hint("16, 32 or 64");
-  rule();
+  check_fpq_module(fpq_module);
+  const auto rule = this->rule();
+  if (!quant::quantised(bits_accum) || (!rule.float_bias && !rule.bias.quantised())) return;
+  throw request_error("'bits_accum' is {}, but {}", *bits_accum,
+                      rule.float_bias ? "this runtime keeps biases in floating point"
+                                      : "'bits_bias' gives biases a grid of their own")
+      .hint("a narrow accumulator adds the bias in its own steps: leave one of the two out");
 }
 
 TensorRule LayerArguments::weight_rule() const {
@@ -105,7 +113,7 @@ TensorRule LayerArguments::weight_rule() const {
   }
   if (weights) rule.grid = *weights;
   if (per_channel) rule.per_channel = *per_channel;
-  rule.grid.scale_rule = scale_rule;
+  rule.grid.scale_rule = values.scale_rule;
   rule.group_size = group_size;
   if (weight_observer.given()) rule.observer = weight_observer.make();
   return rule;
@@ -120,7 +128,6 @@ LayerRule LayerArguments::rule() const {
                  .float_bias = values.runtime != nullptr && values.runtime->rule().float_bias,
                  .fake = fake,
                  .fpq_module = fpq_module};
-  rule.activations.grid.scale_rule = scale_rule;
   rule.inputs = read_input_overrides(input_overrides, values);
   return rule;
 }

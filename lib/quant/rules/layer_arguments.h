@@ -19,6 +19,7 @@ struct LayerArguments {
     PartSetting<Observer> observer = observer_setting("observer");
     bool dynamic = false;
     bool from_output = false;
+    ops::ScaleRule scale_rule = ops::ScaleRule::exact;
     const Runtime* runtime = nullptr;
 
     void declare(Settings& settings);
@@ -33,7 +34,6 @@ struct LayerArguments {
   std::optional<bool> per_channel = {};       ///< absent: the runtime's
   PartSetting<Observer> weight_observer = observer_setting("weight_observer");
   int64_t group_size = 0;
-  ops::ScaleRule scale_rule = ops::ScaleRule::exact;
   bool fake = false;
   Yaml input_overrides = {};
 

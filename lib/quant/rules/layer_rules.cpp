@@ -21,6 +21,17 @@ std::regex compile(const std::string& pattern, const std::string& written, const
   }
 }
 
+/// "conv*" -> "conv.*": what is meant when somebody writes a pattern of file names.
+std::string without_globs(std::string_view pattern) {
+  std::string text;
+  for (size_t i = 0; i < pattern.size(); ++i) {
+    const bool glob =
+        pattern[i] == '*' && (i == 0 || std::string_view(".)]\\").find(pattern[i - 1]) == std::string_view::npos);
+    text += glob ? ".*" : std::string(1, pattern[i]);
+  }
+  return text;
+}
+
 std::vector<LayerName> named_layers(const Graph& graph) {
   std::vector<LayerName> layers;
   for (const auto& input : graph.inputs) layers.push_back({input.name, ""});
@@ -52,7 +63,8 @@ void keep_range(LayerRule& rule) {
 }
 
 LayerName layer_name(const Node& node) {
-  return {node.name, node.op == "ConvBatchNormalization" ? "Conv" : node.op};
+  // A layer that was joined with its batch-norm is still what it was.
+  return {node.name, node.op == "ConvBatchNormalization" ? node.attributes.text("layer", "Conv") : node.op};
 }
 
 void declare_bits(Settings& settings, std::string name, std::optional<int64_t>& bits, std::string doc, int64_t least) {
@@ -64,6 +76,18 @@ void check_bits(std::string_view name, const std::optional<int64_t>& bits, int64
   if (!bits || *bits == 32 || (*bits >= least && *bits <= 16)) return;
   throw request_error("'{}' is {}", name, *bits)
       .hint(fmt::format("{} to 16 bits, or 32 or null to keep floating point", least));
+}
+
+void check_fpq_module(const std::optional<int64_t>& bits) {
+  if (bits && *bits != 16 && *bits != 32 && *bits != 64)
+    throw request_error("'fpq_module' is {}", *bits).hint("16, 32 or 64");
+}
+
+Absorbed absorbed_norms(const Graph& before, const Graph& after) {
+  Absorbed absorbed;
+  for (const auto& node : before.nodes())
+    if (node.op == "BatchNormalization" && after.find_node(node.name) == nullptr) absorbed[node.name] = node.inputs[0];
+  return absorbed;
 }
 
 LayerRules::Pattern::Pattern(std::string pattern, Place where)
@@ -137,24 +161,48 @@ LayerRule LayerRules::find(std::span<const LayerName> layers) const {
   return rule ? std::move(*rule) : defaults_;
 }
 
+std::vector<const LayerRule*> LayerRules::all() const {
+  std::vector<const LayerRule*> rules{&defaults_};
+  for (const auto& entry : entries_) rules.push_back(&entry.rule);
+  return rules;
+}
+
 LayerRule LayerRules::find(const Node& node) const {
   const LayerName layers[] = {layer_name(node)};
   return find(layers);
 }
 
-void LayerRules::check_names(const Graph& graph, Problems& problems) const {
+void LayerRules::check_names(const Graph& graph, Problems& problems, const Absorbed& absorbed) const {
   const auto layers = named_layers(graph);
   std::vector<std::string> names;
   for (const auto& layer : layers) names.push_back(layer.name);
-  const auto check = [&](const Pattern& pattern, const std::string& what) {
-    if (std::ranges::any_of(layers, [&](const LayerName& layer) { return pattern.matches(layer); })) return;
+  const auto check = [&](const Pattern& pattern, const std::string& what, const Absorbed& gone) {
+    const LayerName* match = nullptr;
+    for (const auto& layer : layers) {
+      if (!pattern.matches(layer)) continue;
+      if (!gone.contains(layer.name)) return;
+      match = &layer;
+    }
+    if (match != nullptr) {
+      const auto& into = gone.at(match->name);
+      problems.add(request_error("{} '{}' matches nothing but batch-norm ('{}'), which is folded into '{}' before "
+                                 "anything is quantised",
+                                 what, pattern.written, match->name, into)
+                       .at(pattern.place)
+                       .hint(fmt::format("name the layer that takes it up: '{}'", into)));
+      return;
+    }
     auto hint = pattern.op.empty() ? did_you_mean(pattern.text, names) : "the model has no such operator";
+    const auto meant = without_globs(pattern.text);
+    if (meant != pattern.text &&
+        std::ranges::any_of(layers, [&](const auto& layer) { return Pattern(meant, {}).matches(layer); }))
+      hint = fmt::format("patterns are regular expressions: '{}'", meant);
     if (hint.empty()) hint = "patterns are regular expressions over whole names of nodes: 'layer1.*'";
     problems.add(request_error("{} '{}' matches no node", what, pattern.written).at(pattern.place).hint(hint));
   };
-  for (const auto& entry : entries_) check(entry.pattern, "override");
+  for (const auto& entry : entries_) check(entry.pattern, "override", entry.rule.make_identity ? Absorbed{} : absorbed);
   for (const auto& change : changes_)
-    for (const auto& pattern : change.patterns) check(pattern, change.argument + ":");
+    for (const auto& pattern : change.patterns) check(pattern, change.argument + ":", absorbed);
 }
 
 }  // namespace compress::quant

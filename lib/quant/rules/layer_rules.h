@@ -76,6 +76,14 @@ void declare_bits(
 /// Throws a request error, which names the argument, when `bits` is neither `least` to 16 nor 32.
 void check_bits(std::string_view name, const std::optional<int64_t>& bits, int64_t least = 2);
 
+/// Throws a request error when it is something else than 16, 32 or 64.
+void check_fpq_module(const std::optional<int64_t>& bits);
+
+/// Nodes that are gone before anything is quantised, with the layer that takes each up.
+using Absorbed = std::map<std::string, std::string>;
+/// The batch-norms that are gone once layers have taken them up.
+Absorbed absorbed_norms(const Graph& before, const Graph& after);
+
 /// The rule of every layer: the defaults, changed by the `overrides:` argument, an ordered map from a pattern to
 /// arguments of the layer. A pattern is a regular expression that must match the whole name of a node or graph input,
 /// or "op:NAME" for all nodes of an operator. A pattern that is exactly the name counts first, then the first that
@@ -94,14 +102,16 @@ public:
   void change(const std::vector<std::string>& patterns, std::string argument, std::function<void(LayerRule&)> change);
 
   const LayerRule& defaults() const { return defaults_; }
+  /// The defaults, and what each override makes of them.
+  std::vector<const LayerRule*> all() const;
   LayerRule find(const Node& node) const;
   /// The rule of the first of `layers` that some pattern matches; the defaults when none is matched.
   LayerRule find(std::span<const LayerName> layers) const;
   /// The same, nothing when no pattern matches.
   std::optional<LayerRule> matched(std::span<const LayerName> layers) const;
 
-  /// Adds a problem for each pattern that matches neither node nor graph input.
-  void check_names(const Graph& graph, Problems& problems) const;
+  /// Adds a problem for each pattern that matches neither node nor graph input, or only what is absorbed.
+  void check_names(const Graph& graph, Problems& problems, const Absorbed& absorbed = {}) const;
 
 private:
   struct Pattern {

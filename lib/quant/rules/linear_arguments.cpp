@@ -129,7 +129,7 @@ void LinearArguments::declare_common(Settings& s) {
              "outputs are quantised");
   s.optional("fp16", fp16, "the old word for fpq_module: 16");
   s.optional("scale_approx_mult_bits", mult_bits,
-             "bits of the integer that, with a shift, stands for s_x * s_w / s_y; null: exact", in(2, 32));
+             "bits of the integer that, with a shift, stands for s_x * s_w / s_y; null: exact", in(2, 31));
   s.optional("bits_accum", bits_accum, "width of the sums in a layer, and of its bias", in(2, 32));
 }
 
@@ -157,8 +157,7 @@ void LinearArguments::declare_layer(Settings& s) {
 void LinearArguments::check() const {
   values.check();
   check_bits("bits_parameters", bits_parameters);
-  if (fpq_module && *fpq_module != 16 && *fpq_module != 32 && *fpq_module != 64)
-    throw request_error("'fpq_module' is {}", *fpq_module).hint("16, 32 or 64");
+  check_fpq_module(fpq_module);
   if (fp16 && fpq_module && *fpq_module != 16)
     throw request_error("'fp16' means fpq_module: 16, but 'fpq_module' is {}", *fpq_module).hint("leave 'fp16' out");
   if (also_clip_weights && per_channel && values.clip == Clip::n_std)

@@ -26,7 +26,8 @@ public:
 };
 const Registry<Runtime>& runtimes();
 
-/// One warning line that names the operators of the graph which have a rule but no quantised form in the runtime.
+/// One warning line that names the operators of a quantised graph which compute in floating point because they have no
+/// quantised form in the runtime, or none at all.
 void warn_of_floating_operators(const Graph& graph, const Runtime& runtime, std::string_view name);
 
 }  // namespace compress::quant

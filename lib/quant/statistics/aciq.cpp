@@ -14,7 +14,7 @@ void AciqObserver::declare(Settings& settings) {
 
 Extremes AciqObserver::choose(const ValueStatistics& seen, const ops::GridSpec& grid) const {
   const bool half = half_range_.value_or(one_sided(seen, grid));
-  const double threshold = alpha(grid.bits, half) * spread(seen), mean = seen.mean();
+  const double threshold = alpha(grid.bits, half) * (seen.*distribution_.spread)(), mean = seen.mean();
   Extremes range;
   if (grid.symmetric) {
     const double reach = std::abs(mean) + threshold;
@@ -28,12 +28,13 @@ Extremes AciqObserver::choose(const ValueStatistics& seen, const ops::GridSpec& 
   return {std::max(range.low, all.low), std::min(range.high, all.high)};
 }
 
-double optimal_alpha(double (*slope)(double alpha, double levels), int bits) {
-  const double levels = std::ldexp(1.0, bits);
+double AciqObserver::alpha(int bits, bool half) const {
+  if (bits <= 8) return (half ? distribution_.half : distribution_.full)[static_cast<size_t>(bits - 2)];
+  const double levels = std::ldexp(1.0, bits + (half ? 1 : 0));
   double low = 0, high = 64;
   for (int i = 0; i < 60; ++i) {
     const double middle = (low + high) / 2;
-    (slope(middle, levels) > 0 ? high : low) = middle;
+    (distribution_.slope(middle, levels) > 0 ? high : low) = middle;
   }
   return (low + high) / 2;
 }

@@ -13,23 +13,28 @@ namespace compress::quant {
 /// range may go beyond it; `within_observed` keeps it inside.
 class AciqObserver : public Observer {
 public:
-  void declare(Settings& settings) override;
+  struct Distribution {
+    /// Distiller's alphas for 2 to 8 bits, for all of the distribution and for its upper half.
+    std::array<double, 7> full, half;
+    /// The derivative of the mean square error by alpha. Beyond 8 bits alpha is its root, which the numbers above
+    /// approximate.
+    double (*slope)(double alpha, double levels);
+    double (ValueStatistics::*spread)() const;
+    StatisticsNeeds needs = {};
+  };
 
-protected:
-  /// Distiller's numbers for 2 to 8 bits; beyond, alpha is the root that they approximate.
-  using Alphas = std::array<double, 7>;
+  explicit AciqObserver(const Distribution& distribution) : distribution_(distribution) {}
+  void declare(Settings& settings) final;
+  StatisticsNeeds needs() const final { return distribution_.needs; }
 
 private:
   bool integers_only() const final { return true; }
   Extremes choose(const ValueStatistics& seen, const ops::GridSpec& grid) const final;
-  virtual double alpha(int bits, bool half) const = 0;
-  virtual double spread(const ValueStatistics& seen) const = 0;
+  double alpha(int bits, bool half) const;
 
+  Distribution distribution_;
   std::optional<bool> half_range_ = {};
   bool within_observed_ = false;
 };
-
-/// The alpha at which `slope`, the derivative of the mean square error by alpha, turns positive.
-double optimal_alpha(double (*slope)(double alpha, double levels), int bits);
 
 }  // namespace compress::quant

@@ -18,11 +18,6 @@ double round_even(double x) {
   return (x + kShift) - kShift;
 }
 
-double symmetric_steps(const ops::GridSpec& spec) {
-  if (!spec.is_signed) return static_cast<double>(spec.high());
-  return static_cast<double>(spec.high() - spec.low()) / 2;
-}
-
 double power_of_two_above(double x) {
   int exponent = 0;
   const double mantissa = std::frexp(x, &exponent);  // [0.5, 1)
@@ -85,7 +80,7 @@ PlainGrid::PlainGrid(const Extremes& range, const ops::GridSpec& spec) : spec_(s
   }
   first = static_cast<double>(spec.low()), last = static_cast<double>(spec.high());
   if (spec.symmetric)
-    scale = (spec.is_signed ? std::max(-low, high) : high) / symmetric_steps(spec);
+    scale = (spec.is_signed ? std::max(-low, high) : high) / ops::symmetric_steps(spec);
   else
     scale = (high - low) / (last - first);
   if (scale == 0) scale = 1;

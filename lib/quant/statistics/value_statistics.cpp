@@ -118,6 +118,11 @@ void ValueStatistics::refuse_from_file(std::string_view what) const {
 }
 
 void ValueStatistics::watch(const at::Tensor& batch) {
+  watch_part(batch);
+  end_batch();
+}
+
+void ValueStatistics::watch_part(const at::Tensor& batch) {
   const at::NoGradGuard no_grad;
   if (batch.numel() == 0)
     throw run_error("value '{}' holds no numbers during calibration: its shape is [{}]", name_,
@@ -143,14 +148,20 @@ void ValueStatistics::watch(const at::Tensor& batch) {
   }
   for (const auto& sample : batch_samples) include(sample, n);
   if (shape_.empty()) shape_ = batch.sizes().vec();
-  ++batches_;
-  for (auto& [decay, average] : averages_) {
-    average.low = decay * average.low + (1 - decay) * reach.low;
-    average.high = decay * average.high + (1 - decay) * reach.high;
-  }
+  batch_ = batch_ ? Extremes{std::min(batch_->low, reach.low), std::max(batch_->high, reach.high)} : reach;
   if (!wants_histogram_) return;
   histogram_.cover(reach.low, reach.high);
   histogram_.add({values.const_data_ptr<float>(), static_cast<size_t>(values.numel())});
+}
+
+void ValueStatistics::end_batch() {
+  if (!batch_) return;
+  ++batches_;
+  for (auto& [decay, average] : averages_) {
+    average.low = decay * average.low + (1 - decay) * batch_->low;
+    average.high = decay * average.high + (1 - decay) * batch_->high;
+  }
+  batch_.reset();
 }
 
 void ValueStatistics::include(const Sample& sample, int64_t numbers) {

@@ -47,6 +47,9 @@ public:
   /// A batch [samples, ...] of floating-point numbers or integers. Throws a run error, which names the value, when the
   /// batch holds nothing, or a number that is not finite.
   void watch(const at::Tensor& batch);
+  /// The same for a batch that comes in parts, as exec::Plan has it: end_batch() after the last of them.
+  void watch_part(const at::Tensor& part);
+  void end_batch();
 
   /// Throws a run error when no batch was watched; so do all below.
   void require_seen() const;
@@ -55,7 +58,8 @@ public:
   Extremes extremes() const;
   /// Means of the samples' extremes (Distiller's avg_min, avg_max).
   Extremes averaged_extremes() const;
-  /// Exponential moving average of the batches' extremes, corrected for its start (divided by 1 - decay^batches).
+  /// Exponential moving average of the extremes of the batches that have ended, corrected for its start (divided by
+  /// 1 - decay^batches).
   Extremes moving_average(double decay) const;
   double mean() const;
   /// The divisor is n-1; 0 for a single number.
@@ -81,7 +85,8 @@ private:
   int64_t samples_ = 0, batches_ = 0;
   double numbers_ = 0;
   Extremes extremes_, sums_;
-  double mean_ = 0, squares_ = 0;  ///< the latter: sum of squared distances from the mean
+  std::optional<Extremes> batch_ = {};  ///< the parts of the batch so far
+  double mean_ = 0, squares_ = 0;       ///< the latter: sum of squared distances from the mean
   std::map<double, Extremes> averages_;
   Histogram histogram_;
 };

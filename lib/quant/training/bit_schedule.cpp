@@ -32,7 +32,7 @@ void BitSchedule::declare(Settings& settings) {
     for (size_t i = 0; i < value.keys.size(); ++i) {
       auto key = Yaml::scalar(value.keys[i]);
       key.place = value.key_places[i];
-      const auto epoch = from_yaml<int64_t>(key, "an epoch of 'bits_schedule'", at_least(0));
+      const auto epoch = from_yaml<int64_t>(key, "epoch of bits_schedule", at_least(0));
       epochs_[epoch] = read_floor(value.items[i]);
     }
   };
@@ -44,15 +44,15 @@ void BitSchedule::declare(Settings& settings) {
       "bits that training begins with; each active epoch of the policy has 'bits_step' fewer, down to the "
       "grids' own",
       kBitRange);
-  settings.optional("bits_step", step_, "bits fewer at each active epoch, with initial_bits", at_least(1));
+  settings.optional("bits_step", step_, "bits fewer at each active epoch, with initial_bits; absent: 1", at_least(1));
 }
 
-BitSchedule::Floor BitSchedule::read_floor(const Yaml& value) const {
+Precision BitSchedule::read_floor(const Yaml& value) {
   if (!value.is_map()) {
-    const auto bits = from_yaml<int64_t>(value, "the bits of 'bits_schedule'", kBitRange);
+    const auto bits = from_yaml<int64_t>(value, "bits of bits_schedule", kBitRange);
     return {bits, bits};
   }
-  Floor floor;
+  Precision floor{0, 0};
   Settings settings;
   settings.optional("bits_weights", floor.weights, "of weights", kBitRange);
   settings.optional("bits_activations", floor.values, "of values between operators", kBitRange);
@@ -60,19 +60,36 @@ BitSchedule::Floor BitSchedule::read_floor(const Yaml& value) const {
   return floor;
 }
 
-void BitSchedule::check() const {
+void BitSchedule::check(const Precision& own) const {
+  if (step_ && !initial_bits_)
+    throw request_error("'bits_step' says how fast 'initial_bits' come down, and they are not given")
+        .hint("initial_bits: 8");
   if (initial_bits_ && !epochs_.empty())
     throw request_error("'bits_schedule' and 'initial_bits' exclude each other")
         .hint("'initial_bits' lowers at every active epoch, 'bits_schedule' at the epochs it names");
+  if (initial_bits_ && *initial_bits_ <= std::min(own.weights, own.values))
+    throw request_error("'initial_bits' is {}, and {}", *initial_bits_, ends_with(own))
+        .hint("training begins with more bits than it ends with: bits_weights: 4 with initial_bits: 8");
+  const auto above = [&](const auto& entry) {
+    return entry.second.weights > own.weights || entry.second.values > own.values;
+  };
+  if (!epochs_.empty() && std::ranges::none_of(epochs_, above))
+    throw request_error("'bits_schedule' changes nothing: {}", ends_with(own))
+        .hint("it holds bits above those that training ends with: bits_weights: 4 with bits_schedule: {0: 8, 2: 6, 4: "
+              "4}");
 }
 
-BitSchedule::Floor BitSchedule::floor_at(int64_t epoch) const {
+void BitSchedule::check_epochs(int64_t last) const {
+  if (!epochs_.empty()) check_epoch("bits_schedule", epochs_.rbegin()->first, last);
+}
+
+Precision BitSchedule::floor_at(int64_t epoch) const {
   if (initial_bits_) {
-    const auto bits = *initial_bits_ - lowered_ * step_;
+    const auto bits = *initial_bits_ - lowered_ * step_.value_or(1);
     return {bits, bits};
   }
   const auto behind = epochs_.upper_bound(epoch);
-  return behind == epochs_.begin() ? Floor() : std::prev(behind)->second;
+  return behind == epochs_.begin() ? Precision{0, 0} : std::prev(behind)->second;
 }
 
 void BitSchedule::on_epoch_begin(train::State& state) {

@@ -20,8 +20,11 @@ namespace compress::quant {
 class BitSchedule {
 public:
   void declare(Settings& settings);
-  /// Throws a request error when both forms are given, or bits are out of range.
-  void check() const;
+  /// Throws a request error when both forms are given, or part of one, or when it would never hold bits above `own`,
+  /// the least that grids end with.
+  void check(const Precision& own) const;
+  /// Throws a request error when it speaks of an epoch behind the policy's last one.
+  void check_epochs(int64_t last) const;
   bool given() const { return initial_bits_ || !epochs_.empty(); }
   void on_epoch_begin(train::State& state);
   void save(train::Memory& memory) const;
@@ -30,17 +33,14 @@ public:
   std::string unmet(const Graph& graph) const;
 
 private:
-  struct Floor {
-    int64_t weights = 0, values = 0;
-  };
-  Floor read_floor(const Yaml& value) const;
+  static Precision read_floor(const Yaml& value);
   /// The floor in this epoch.
-  Floor floor_at(int64_t epoch) const;
+  Precision floor_at(int64_t epoch) const;
 
   std::optional<int64_t> initial_bits_;
-  int64_t step_ = 1;
+  std::optional<int64_t> step_;
   Yaml written_;
-  std::map<int64_t, Floor> epochs_;
+  std::map<int64_t, Precision> epochs_;
   int64_t lowered_ = -1;  ///< active epochs so far, but the first
   BitFloor floor_;
 };

@@ -105,10 +105,12 @@ public:
   std::string split(Node& node) {
     const auto values = folded_values(graph_, node);
     const auto inputs = node.inputs;
+    const auto mask = bias_mask(node);
     Node quantizer = weight_quantizer(node);
     graph_.assign(inputs[Folded::kWeight], values.weight);
     node.inputs.resize(Folded::kGamma);
     set_bias(node, values.bias);
+    graph_.parameter(node.inputs[Folded::kBias]).mask = mask;
     node.inputs[Folded::kWeight] = quantizer.name;
     graph_.insert_before(node, std::move(quantizer));
     for (size_t i = Folded::kGamma; i < Folded::kScale; ++i) {
@@ -121,6 +123,15 @@ public:
   }
 
 private:
+  /// A channel whose gamma and beta are masked has the folded bias 0, which stays. The layer's own mask says nothing
+  /// of it: that bias was zero before the batch-norm, not behind.
+  at::Tensor bias_mask(const Node& node) const {
+    const auto& gamma = graph_.parameter(node.inputs[Folded::kGamma]).mask;
+    const auto& beta = graph_.parameter(node.inputs[Folded::kBeta]).mask;
+    if (!gamma.defined() || !beta.defined()) return {};
+    return 1 - (1 - gamma) * (1 - beta);
+  }
+
   /// The node keeps what describes the layer.
   Node weight_quantizer(Node& node) const {
     Node quantizer{.name = node.inputs[Folded::kWeight] + ".quantizer", .op = "FakeQuantize"};
@@ -139,8 +150,6 @@ private:
 
   void set_bias(Node& node, at::Tensor value) {
     if (node.has_input(Folded::kBias)) {
-      graph_.parameter(node.inputs[Folded::kBias]).mask =
-          at::Tensor();  // it was zero before the batch-norm, not behind
       graph_.assign(node.inputs[Folded::kBias], std::move(value));
       return;
     }

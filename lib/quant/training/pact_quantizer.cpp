@@ -31,7 +31,10 @@ public:
   }
 
   /// Resumed training may be past the policy's epochs.
-  void on_training_begin(train::State& state) override { decay_alphas(state); }
+  void on_training_begin(train::State& state) override {
+    RuledQuantizer::on_training_begin(state);
+    decay_alphas(state);
+  }
   void on_epoch_begin(train::State& state) override {
     RuledQuantizer::on_epoch_begin(state);
     decay_alphas(state);

@@ -2,9 +2,9 @@
 
 #include "ops/conv_batch_normalization.h"
 #include "ops/grid_method.h"
+#include "quant/insertion/quantizer_node.h"
 
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/ones_like.h>
 
 #include <nlohmann/json.hpp>
 
@@ -27,33 +27,23 @@ const std::string& zero_point_of(const Node& node) {
   return node.inputs[joined(node) ? kOfJoined : 2];
 }
 
-bool is_bias(const Graph& graph, const Node& quantizer) {
-  return std::ranges::any_of(graph.consumers(quantizer.name), [&](const Node* reader) {
-    const auto bias = ops::op_of(*reader).bias_input;
-    return bias >= 0 && reader->has_input(bias) && reader->inputs[bias] == quantizer.name;
-  });
-}
-
 bool adjustable(const Graph& graph, const Node& node) {
   if (!joined(node) && node.op != "FakeQuantize") return false;
   if (node.attributes.text("format", "integer") != "integer" || node.attributes.integer("bits", 8) > 16) return false;
-  return joined(node) || graph.find_parameter(node.inputs[0]) == nullptr || !is_bias(graph, node);
-}
-
-/// The grid of as many integers as `to` has between the ends of `grid`.
-ops::Grid with_range_of(const ops::Grid& grid, const ops::GridSpec& from, const ops::GridSpec& to) {
-  if (from.symmetric) {
-    auto exact = from;
-    exact.scale_rule = ops::ScaleRule::exact;
-    const auto one = at::ones_like(grid.scale);
-    const auto reach = grid.scale.div(ops::make_grid(one.neg(), one, exact).scale);
-    return ops::make_grid(reach.neg(), reach, to);
-  }
-  const auto end = [&](int64_t q) { return grid.zero_point.neg().add(static_cast<double>(q)).mul(grid.scale); };
-  return ops::make_grid(end(from.low()), end(from.high()), to);
+  return joined(node) || graph.find_parameter(node.inputs[0]) == nullptr || !read_as_bias(graph, node);
 }
 
 }  // namespace
+
+std::string ends_with(const Precision& own) {
+  return fmt::format("no grid has fewer in the end (bits_weights {}, bits_activations {})", own.weights, own.values);
+}
+
+void check_epoch(const char* argument, int64_t epoch, int64_t last) {
+  if (epoch <= last) return;
+  throw request_error("'{}' has epoch {}, but the last epoch of its policy is {}", argument, epoch, last)
+      .hint("epochs count from 0, from the beginning of training");
+}
 
 std::vector<AdjustableGrid> adjustable_grids(const Graph& graph) {
   std::vector<AdjustableGrid> grids;
@@ -76,13 +66,12 @@ std::vector<AdjustableGrid> adjustable_grids(const Graph& graph) {
 void set_bits(Graph& graph, const AdjustableGrid& grid, int64_t bits) {
   const at::NoGradGuard no_grad;
   const auto& first = graph.node(grid.nodes.front());
-  auto spec = ops::grid_spec(first);
+  auto spec = ops::method_spec(first);
   const auto zero_point = zero_point_of(first);
   const ops::Grid present{graph.parameter(grid.scale).value.detach(), graph.parameter(zero_point).value.detach()};
-  const auto from = spec;
+  const auto range = ops::grid_range(present, spec);
   spec.bits = static_cast<int>(bits);
-  const auto changed = with_range_of(present, from, spec);
-  ops::write_grid(changed, graph.writable(grid.scale), graph.writable(zero_point));
+  ops::write_grid(ops::make_grid(range.min, range.max, spec), graph.writable(grid.scale), graph.writable(zero_point));
   for (const auto& name : grid.nodes) graph.node(name).attributes.set("bits", bits);
   graph.touch();
 }

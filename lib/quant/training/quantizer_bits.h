@@ -11,6 +11,17 @@
 
 namespace compress::quant {
 
+/// Bits of weights (W) and of values (x).
+struct Precision {
+  int64_t weights = 16, values = 16;
+  bool operator==(const Precision&) const = default;
+};
+
+/// "no grid has fewer in the end (bits_weights 4, bits_activations 8)", for messages.
+std::string ends_with(const Precision& own);
+/// Throws a request error when an argument speaks of an epoch behind the policy's last one.
+void check_epoch(const char* argument, int64_t epoch, int64_t last);
+
 /// A grid of integers whose bits can be changed: one for a weight, or one for values (several nodes may share it).
 struct AdjustableGrid {
   std::string scale;               ///< the parameter, which no edit of the graph renames: the grid's name

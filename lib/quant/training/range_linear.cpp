@@ -25,6 +25,7 @@ void RangeLinearQuantizer::declare(Settings& settings) {
 }
 
 void RangeLinearQuantizer::on_minibatch_begin(train::State& state) {
+  RuledQuantizer::on_minibatch_begin(state);
   freeze_delay_.on_minibatch_begin(state);
 }
 

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <ranges>
 
 namespace compress::quant {
 
@@ -54,6 +55,28 @@ void Relaxation::declare(Settings& settings) {
   settings.custom(std::move(field));
 }
 
+void Relaxation::check(const Precision& own) const {
+  if (!given_) return;
+  const auto refuse_below = [](const char* name, int64_t first, int64_t least, const char* what) {
+    if (first >= least || least == 32) return;
+    throw request_error("'{}' is {}, but no grid of {} ever has fewer than {} bits, its own", name, first, what, least)
+        .hint("relaxation begins above the bits that training ends with");
+  };
+  refuse_below("W_bits", first_.weights, own.weights, "weights");
+  refuse_below("x_bits", first_.values, own.values, "values");
+  const auto above = [&](const Precision& bits) { return bits.weights > own.weights || bits.values > own.values; };
+  const bool useful = above(first_) || std::ranges::any_of(rule_.custom_scaler, above, &RelaxationRule::Point::bits) ||
+                      std::ranges::any_of(rule_.regimes | std::views::values, above);
+  if (!useful)
+    throw request_error("'relaxation' begins with {} bits for weights and {} for values, and {}", first_.weights,
+                        first_.values, ends_with(own))
+        .hint("it begins above the bits that training ends with: bits_weights: 4 and W_bits: 8");
+}
+
+void Relaxation::check_epochs(int64_t last) const {
+  for (const auto& [epoch, bits] : rule_.regimes) check_epoch("regimes", epoch, last);
+}
+
 void Relaxation::begin(const Graph& graph) {
   floor_.note(graph);
   machine_.emplace(rule_, first_);
@@ -74,7 +97,10 @@ void Relaxation::change_bits(train::State& state) {
 
 void Relaxation::obey(const RelaxationMachine::Decision& decision, train::State& state) {
   if (decision.reload_best) reload_best(state);
-  if (decision.lr) lr_factor_ = *decision.lr / (state.optimizer.base_lr() * state.lr_factor);
+  if (decision.lr) {
+    lr_ = decision.lr;
+    lr_factor_ = 1;
+  }
   lr_factor_ *= decision.lr_factor;
   if (decision.changed) change_bits(state);
 }
@@ -85,15 +111,24 @@ void Relaxation::on_epoch_begin(train::State& state) {
   if (!machine_) begin(state.graph);
   obey(std::exchange(decided_, {}), state);
   obey(machine_->begin_epoch(state.epoch), state);
+  state.lr_scale = lr_factor_;
 }
 
-void Relaxation::before_parameter_optimization(train::State& state) {
-  if (given_) state.optimizer.set_lr_factor(state.lr_factor * lr_factor_);
+/// A resumed run may be in an epoch in which the policy is not active.
+void Relaxation::on_training_begin(train::State& state) const {
+  if (given_) state.lr_scale = lr_factor_;
+}
+
+void Relaxation::on_minibatch_begin(train::State& state) {
+  if (!lr_ || state.lr_factor == 0) return;
+  lr_factor_ *= *lr_ / (state.optimizer.base_lr() * state.lr_factor);
+  lr_.reset();
+  state.lr_scale = lr_factor_;
 }
 
 void Relaxation::on_epoch_end(train::State& state) {
   if (!given_) return;
-  decided_ = machine_->end_epoch(train::metric(state.training, "loss"));
+  decided_ = machine_->end_epoch(train::metric(state.training, "loss"), floor_.holds(state.graph));
   if (decided_.keep_as_best) keep_best(state);
 }
 
@@ -104,7 +139,25 @@ void Relaxation::keep_best(const train::State& state) {
   for (const auto& [name, tensor] : state.optimizer.state()) best_[kOptimizer + name] = tensor.detach().clone();
 }
 
-void Relaxation::reload_best(train::State& state) const {
+/// False after an edit: a parameter of the same name may be another then.
+bool Relaxation::fits_best(const Graph& graph) const {
+  const auto fits = [&](const Parameter& parameter) {
+    const auto found = best_.find(kParameter + parameter.name);
+    return found != best_.end() && found->second.sizes() == parameter.value.sizes();
+  };
+  const auto of_parameter = [](const auto& entry) { return entry.first.starts_with(kParameter); };
+  return std::ranges::all_of(graph.parameters(), fits) &&
+         std::ranges::count_if(best_, of_parameter) == std::ranges::distance(graph.parameters());
+}
+
+void Relaxation::reload_best(train::State& state) {
+  if (!fits_best(state.graph)) {
+    best_.clear();
+    log::warning("[relaxation] epoch {}: training diverged, but the network has other parameters than in its best "
+                 "epoch: its weights stay",
+                 state.epoch);
+    return;
+  }
   log::info("[relaxation] epoch {}: training diverged, the best weights of this precision come back", state.epoch);
   std::map<std::string, at::Tensor> slots;
   for (const auto& [key, tensor] : best_) {
@@ -112,9 +165,11 @@ void Relaxation::reload_best(train::State& state) const {
       slots[key.substr(kOptimizer.size())] = tensor.clone();
       continue;
     }
-    const auto name = key.substr(kParameter.size());
-    const auto* parameter = state.graph.find_parameter(name);
-    if (parameter != nullptr && parameter->value.sizes() == tensor.sizes()) state.graph.writable(name).copy_(tensor);
+    auto& value = state.graph.writable(key.substr(kParameter.size()));
+    const auto& mask = state.graph.parameter(key.substr(kParameter.size())).mask;
+    const bool masked = mask.defined() && value.masked_select(mask.eq(0)).eq(0).all().item<bool>();
+    value.copy_(tensor);
+    if (masked) value.mul_(mask);  // it may be another than then
   }
   state.optimizer.load_state(slots);
 }
@@ -131,11 +186,12 @@ void Relaxation::save(train::Memory& memory) const {
   memory.values[kMemory] = {{"machine", machine_->save()},
                             {"own", floor_.save()},
                             {"lr_factor", lr_factor_},
+                            {"lr", optional_number(lr_)},
                             {"decided",
                              {{"reload_best", decided_.reload_best},
                               {"changed", decided_.changed},
                               {"lr_factor", decided_.lr_factor},
-                              {"lr", decided_.lr ? nlohmann::json(*decided_.lr) : nlohmann::json()}}}};
+                              {"lr", optional_number(decided_.lr)}}}};
   for (const auto& [name, tensor] : best_) memory.tensors[kTensors + name] = tensor;
 }
 
@@ -146,11 +202,12 @@ void Relaxation::load(const train::Memory& memory) {
   machine_->load(values.at("machine"));
   floor_.load(values.at("own"));
   lr_factor_ = values.at("lr_factor").get<double>();
+  lr_ = number_or_nothing(values.at("lr"));
   const auto& decided = values.at("decided");
   decided_ = {.reload_best = decided.at("reload_best").get<bool>(),
               .changed = decided.at("changed").get<bool>(),
-              .lr_factor = decided.at("lr_factor").get<double>()};
-  if (!decided.at("lr").is_null()) decided_.lr = decided.at("lr").get<double>();
+              .lr_factor = decided.at("lr_factor").get<double>(),
+              .lr = number_or_nothing(decided.at("lr"))};
   for (const auto& [name, tensor] : memory.tensors)
     if (name.starts_with(kTensors)) best_[name.substr(kTensors.size())] = tensor;
 }

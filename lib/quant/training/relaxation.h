@@ -21,9 +21,13 @@ public:
   /// reset_alpha_below_6bits. Absent: the bits stay.
   void declare(Settings& settings);
   bool given() const { return given_; }
+  /// Throws a request error when it would never hold bits above `own`, the least that grids end with.
+  void check(const Precision& own) const;
+  /// Throws a request error when it speaks of an epoch behind the policy's last one.
+  void check_epochs(int64_t last) const;
+  void on_training_begin(train::State& state) const;
   void on_epoch_begin(train::State& state);
-  /// The factor on the learning rate, on top of what learning-rate policies say.
-  void before_parameter_optimization(train::State& state);
+  void on_minibatch_begin(train::State& state);
   void on_epoch_end(train::State& state);
   void save(train::Memory& memory) const;
   void load(const train::Memory& memory);
@@ -36,7 +40,8 @@ private:
   void obey(const RelaxationMachine::Decision& decision, train::State& state);
   void change_bits(train::State& state);
   void keep_best(const train::State& state);
-  void reload_best(train::State& state) const;
+  void reload_best(train::State& state);
+  bool fits_best(const Graph& graph) const;
 
   bool given_ = false;
   RelaxationRule rule_;
@@ -44,7 +49,8 @@ private:
   bool reset_alpha_weights_ = true, reset_alpha_below_6bits_ = false;
   std::optional<RelaxationMachine> machine_;
   RelaxationMachine::Decision decided_;  ///< at the end of the last epoch
-  double lr_factor_ = 1;
+  double lr_factor_ = 1;                 ///< on the learning rate, on top of what learning-rate policies say
+  std::optional<double> lr_;             ///< to come to when the policies have said their factor
   BitFloor floor_;
   std::map<std::string, at::Tensor> best_;  ///< "parameter/NAME" and "optimizer/SLOT/NAME"
 };

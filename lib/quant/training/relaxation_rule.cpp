@@ -12,6 +12,8 @@ namespace {
 
 constexpr int64_t kMostSlowings = 3;
 
+}  // namespace
+
 nlohmann::json optional_number(const std::optional<double>& value) {
   return value ? nlohmann::json(*value) : nlohmann::json();
 }
@@ -19,8 +21,6 @@ nlohmann::json optional_number(const std::optional<double>& value) {
 std::optional<double> number_or_nothing(const nlohmann::json& value) {
   return value.is_null() ? std::nullopt : std::optional(value.get<double>());
 }
-
-}  // namespace
 
 RelaxationMachine::RelaxationMachine(const RelaxationRule& rule, Precision first) : rule_(rule), precision_(first) {}
 
@@ -56,32 +56,33 @@ DivergencePolicy RelaxationMachine::divergence_policy() const {
   return point_ > 0 ? rule_.custom_scaler[static_cast<size_t>(point_ - 1)].divergence_policy : rule_.divergence_policy;
 }
 
-void RelaxationMachine::lower(Decision& decision) {
+void RelaxationMachine::lower(Decision& decision, bool can_lower) {
   auto next = precision_;
   if (!rule_.custom_scaler.empty()) {
-    if (point_ < std::ssize(rule_.custom_scaler)) {
-      const auto& point = rule_.custom_scaler[static_cast<size_t>(point_++)];
-      next = point.bits;
-      decision.lr = point.lr;
-    }
+    ended_ = point_ == std::ssize(rule_.custom_scaler);
+    if (ended_) return;
+    const auto& point = rule_.custom_scaler[static_cast<size_t>(point_++)];
+    next = point.bits;
+    decision.lr = point.lr;
   } else {
     const auto lowered = [](int64_t bits, int64_t step, int64_t stop) {
       return std::max(bits + step, std::min(bits, stop));
     };
     if (rule_.scale_weights) next.weights = lowered(next.weights, rule_.step.weights, rule_.stop.weights);
     if (rule_.scale_values) next.values = lowered(next.values, rule_.step.values, rule_.stop.values);
-    if (next != precision_ && rule_.scale_lr) decision.lr_factor = rule_.lr_scaler;
+    ended_ = next == precision_ || !can_lower;
+    if (ended_) return;
+    if (rule_.scale_lr) decision.lr_factor = rule_.lr_scaler;
   }
-  ended_ = next == precision_;
-  decision.changed = !ended_;
+  decision.changed = next != precision_;
   precision_ = next;
-  if (decision.changed) forget();
+  forget();
 }
 
-RelaxationMachine::Decision RelaxationMachine::diverge() {
+RelaxationMachine::Decision RelaxationMachine::diverge(bool can_lower) {
   Decision decision{.reload_best = best_.has_value()};
   if (divergence_policy() == DivergencePolicy::change_precision || slowed_ == kMostSlowings) {
-    lower(decision);
+    lower(decision, can_lower);
     return decision;
   }
   ++slowed_;
@@ -100,15 +101,15 @@ RelaxationMachine::Decision RelaxationMachine::begin_epoch(int64_t epoch) {
   return {.changed = true};
 }
 
-RelaxationMachine::Decision RelaxationMachine::end_epoch(double loss) {
+RelaxationMachine::Decision RelaxationMachine::end_epoch(double loss, bool can_lower) {
   if (ended_) return {};
   if (loss_) improvements_.push_back(*loss_ - loss);
   while (std::ssize(improvements_) > rule_.running_avg_memory) improvements_.pop_front();
   loss_ = loss;
-  if (diverges(loss)) return diverge();
+  if (diverges(loss)) return diverge(can_lower);
   Decision decision{.keep_as_best = !best_ || loss <= *best_};
   if (decision.keep_as_best) best_ = loss;
-  if (!improvements_.empty() && stale(loss)) lower(decision);
+  if (!improvements_.empty() && stale(loss)) lower(decision, can_lower);
   return decision;
 }
 
@@ -167,7 +168,7 @@ RelaxationRule::Point read_point(const Yaml& value) {
 void declare_pair(Settings& settings, const std::string& key, Precision& pair, const std::string& doc, Range range) {
   Field both{.name = key, .type = "integer", .doc = doc + ", of weights and values", .range = range.str()};
   both.read = [&pair, key, range](const Yaml& value) {
-    pair.weights = pair.values = from_yaml<int64_t>(value, "'" + key + "'", range);
+    pair.weights = pair.values = from_yaml<int64_t>(value, key, range);
   };
   both.print = [&pair] { return Yaml::scalar(std::to_string(pair.values)); };
   both.schema = [] { return nlohmann::json{{"type", "integer"}}; };
@@ -185,7 +186,7 @@ Field regimes_field(RelaxationRule& rule) {
     for (size_t i = 0; i < value.keys.size(); ++i) {
       auto key = Yaml::scalar(value.keys[i]);
       key.place = value.key_places[i];
-      rule.regimes[from_yaml<int64_t>(key, "an epoch of 'regimes'", at_least(0))] =
+      rule.regimes[from_yaml<int64_t>(key, "epoch of regimes", at_least(0))] =
           read_precision(value.items[i], "an entry of 'regimes'");
     }
   };

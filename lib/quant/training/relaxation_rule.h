@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/settings.h"
+#include "quant/training/quantizer_bits.h"
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -14,12 +15,6 @@
 namespace compress::quant {
 
 enum class DivergencePolicy { change_precision, lower_lr };
-
-/// Bits of weights (W) and of values (x).
-struct Precision {
-  int64_t weights = 16, values = 16;
-  bool operator==(const Precision&) const = default;
-};
 
 /// When NEMO's RelaxationEngine lowers the precision; names and defaults are those of its precision_rule.
 struct RelaxationRule {
@@ -66,10 +61,10 @@ public:
   };
   /// Forced regimes; nothing when the epoch has none.
   Decision begin_epoch(int64_t epoch);
-  Decision end_epoch(double loss);
+  /// `can_lower`: some grid still has more bits than its own.
+  Decision end_epoch(double loss, bool can_lower = true);
 
   Precision precision() const { return precision_; }
-  bool ended() const { return ended_; }
 
   nlohmann::json save() const;
   void load(const nlohmann::json& values);
@@ -80,8 +75,8 @@ private:
   bool diverges(double loss) const;
   double mean() const;
   double deviation() const;
-  void lower(Decision& decision);
-  Decision diverge();
+  void lower(Decision& decision, bool can_lower);
+  Decision diverge(bool can_lower);
   DivergencePolicy divergence_policy() const;
 
   RelaxationRule rule_;
@@ -91,6 +86,10 @@ private:
   int64_t stale_ = 0, stale_unbounded_ = 0, slowed_ = 0, point_ = 0;
   bool ended_ = false;
 };
+
+/// A number that may be missing, as null.
+nlohmann::json optional_number(const std::optional<double>& value);
+std::optional<double> number_or_nothing(const nlohmann::json& value);
 
 /// Declares the rule's arguments.
 void declare_rule(Settings& settings, RelaxationRule& rule);

@@ -7,10 +7,9 @@ namespace {
 
 /// The range whose grid (ops::make_grid) has this step.
 Extremes reach_of(double step, const ops::GridSpec& grid) {
-  const auto high = static_cast<double>(grid.high());
-  if (!grid.symmetric || !grid.is_signed) return {0, step * (high - static_cast<double>(grid.low()))};
-  const double reach = step * (grid.narrow ? high : high + 0.5);
-  return {-reach, reach};
+  if (!grid.symmetric) return {0, step * static_cast<double>(grid.high() - grid.low())};
+  const double reach = step * ops::symmetric_steps(grid);
+  return {grid.is_signed ? -reach : 0, reach};
 }
 
 double mean_magnitude(const ValueStatistics& seen) {

@@ -6,13 +6,6 @@
 namespace compress::quant {
 namespace {
 
-std::vector<std::pair<std::string, ops::GridSpec>> integer_grids() {
-  return {{"symmetric", kSymmetric},
-          {"symmetric_restricted", kSymmetricRestricted},
-          {"asymmetric_unsigned", kAsymmetricUnsigned},
-          {"asymmetric_signed", kAsymmetricSigned}};
-}
-
 struct TrainedRangeArguments : TrainingBits {
   ops::GridSpec values = kAsymmetricUnsigned, parameters = kSymmetricRestricted;
   bool per_channel = false;
@@ -20,8 +13,8 @@ struct TrainedRangeArguments : TrainingBits {
 
   void declare_layer(Settings& settings) {
     TrainingBits::declare(settings);
-    settings.choice("activations", values, integer_grids(), "grid of values");
-    settings.choice("weights", parameters, integer_grids(), "grid of weights");
+    settings.choice("activations", values, integer_grid_words(), "grid of values");
+    settings.choice("weights", parameters, integer_grid_words(), "grid of weights");
     settings.optional("per_channel_weights", per_channel, "a range for each output channel of a weight instead of one");
     settings.custom(observer.field("chooses the ranges of values to begin with; null: min_max", nullptr, true));
   }

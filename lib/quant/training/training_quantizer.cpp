@@ -3,6 +3,8 @@
 #include "ops/grid_method.h"
 #include "quant/post_training/calibrate.h"
 
+#include <algorithm>
+
 namespace compress::quant {
 
 void TrainingBits::declare(Settings& settings) {
@@ -37,15 +39,43 @@ void TrainingQuantizer::declare(Settings& settings) {
 
 void TrainingQuantizer::check() const {
   check_bits("num_bits_inputs", bits_inputs_);
-  schedule_.check();
+  if (bits_inputs_ && !quantize_inputs_)
+    throw request_error("'num_bits_inputs' is {}, but inputs are not quantised", *bits_inputs_)
+        .hint("set 'quantize_inputs: true', or leave it out");
   if (relaxation_.given() && schedule_.given())
     throw request_error("'relaxation' and a bits schedule exclude each other")
         .hint("either the loss says when bits are lowered, or the epochs do");
-  rules();
+  const auto own = own_bits(rules());
+  schedule_.check(own);
+  relaxation_.check(own);
+}
+
+void TrainingQuantizer::check_epochs(int64_t last) const {
+  schedule_.check_epochs(last);
+  relaxation_.check_epochs(last);
+}
+
+Precision TrainingQuantizer::own_bits(const LayerRules& rules) const {
+  Precision own{32, 32};
+  const auto note = [](int64_t& least, const std::optional<int64_t>& bits) {
+    least = std::min(least, bits.value_or(32));
+  };
+  for (const auto* rule : rules.all()) {
+    note(own.weights, rule->weights.bits);
+    note(own.values, rule->activations.bits);
+    if (rule->rectified) note(own.values, rule->rectified->bits);
+  }
+  if (quantize_inputs_ && own.values < 32) note(own.values, bits_inputs_);
+  return own;
 }
 
 void TrainingQuantizer::bind(const Graph& graph, Problems& problems) {
-  problems.capture([&] { rules().check_names(graph, problems); });
+  problems.capture([&] {
+    const auto rules = this->rules();
+    auto joined = graph.clone();
+    if (folding_) join_conv_batch_normalization(joined, rules, *folding_);
+    rules.check_names(graph, problems, absorbed_norms(graph, joined));
+  });
   refuse_quantised(graph, problems);
 }
 
@@ -73,17 +103,25 @@ ValueRanges TrainingQuantizer::first_ranges(const Graph& graph,
   return choose_ranges(observe_statistics(graph, wanted, calibration.batches, samples_), grids);
 }
 
+void TrainingQuantizer::on_training_begin(train::State& state) {
+  relaxation_.on_training_begin(state);
+}
+
 void TrainingQuantizer::on_epoch_begin(train::State& state) {
   schedule_.on_epoch_begin(state);
   relaxation_.on_epoch_begin(state);
 }
 
-void TrainingQuantizer::before_parameter_optimization(train::State& state) {
-  relaxation_.before_parameter_optimization(state);
+void TrainingQuantizer::on_minibatch_begin(train::State& state) {
+  relaxation_.on_minibatch_begin(state);
 }
 
 void TrainingQuantizer::on_epoch_end(train::State& state) {
   relaxation_.on_epoch_end(state);
+}
+
+/// A resumed run may be past the policy's epochs; settling the grids comes later.
+void TrainingQuantizer::on_training_end(train::State& state) {
   unmet_ = relaxation_.given() ? relaxation_.unmet(state.graph) : schedule_.unmet(state.graph);
 }
 

@@ -30,15 +30,18 @@ class TrainingQuantizer : public Quantizer {
 public:
   void declare(Settings& settings) override;
   void check() const override;
+  void check_epochs(int64_t last) const override;
   void bind(const Graph& graph, Problems& problems) override;
   bool post_training() const final { return false; }
   int64_t calibration_samples() const final { return calibrates_ ? samples_ : 0; }
   Changes prepare(Graph& graph, const Calibration& calibration) override;
   std::string unmet() const override { return unmet_; }
 
+  void on_training_begin(train::State& state) override;
   void on_epoch_begin(train::State& state) override;
-  void before_parameter_optimization(train::State& state) override;
+  void on_minibatch_begin(train::State& state) override;
   void on_epoch_end(train::State& state) override;
+  void on_training_end(train::State& state) override;
   train::Memory save() const override;
   void load(const train::Memory& memory) override;
 
@@ -57,6 +60,8 @@ protected:
   BatchNormFolding folding_;  ///< none: batch-norm stays a node in training
 
 private:
+  /// The least bits of weights and of values that some layer ends with; 32: none is on a grid.
+  Precision own_bits(const LayerRules& rules) const;
   /// Where methods that start from a range start.
   ValueRanges first_ranges(const Graph& graph, std::vector<SharedGrid> grids, const Calibration& calibration) const;
 

@@ -56,4 +56,18 @@ TEST_CASE("interrupt: the second Ctrl-C, or SIGTERM, ends the process", "[core]"
   REQUIRE(status == 130);
 }
 
+TEST_CASE("interrupt: a forgotten Ctrl-C stops nothing any more, but the next one ends the process", "[core]") {
+  const auto status = [](bool again) {
+    return status_of_child([again] {
+      install_interrupt_handler();
+      std::raise(SIGINT);
+      forget_interrupt();
+      if (again) std::raise(SIGINT);
+      return interrupted() ? 1 : 0;
+    });
+  };
+  REQUIRE(status(false) == 0);
+  REQUIRE(status(true) == 130);
+}
+
 }  // namespace compress

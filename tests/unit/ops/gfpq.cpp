@@ -122,7 +122,7 @@ TEST_CASE("gfpq: type and shape stay, no number moves twice", "[ops]") {
 }
 
 TEST_CASE("gfpq: wrong bits, magnitudes and codes are refused", "[ops]") {
-  require_error([] { gfpq_mark(1.0, 4); }, "GFPQ with 4 bits", "allowed are 8 and 16 bits");
+  require_error([] { gfpq_mark(1.0, 4); }, "the number format GFPQ has 8 or 16 bits, not 4");
   require_error([] { gfpq_mark(std::nan(""), 8); }, "largest magnitude of a tensor is nan");
   require_error([] { gfpq_mark(-1.0, 8); }, "largest magnitude of a tensor is -1");
   require_error(

@@ -250,7 +250,7 @@ TEST_CASE("grid format: what does not go together is refused", "[ops]") {
     require_error(read(std::string("bits=") + bits), fmt::format("attribute 'bits' is {}", bits),
                   "allowed are 2 to 16, and up to 32 for biases and accumulators");
   require_error(read("bits=1"), "reading the grid of node 'y' (FakeQuantize)");
-  require_error(read("bits=4 format=\"gfpq\""), "the number format GFPQ with 4 bits", "allowed are 8 and 16 bits");
+  require_error(read("bits=4 format=\"gfpq\""), "the number format GFPQ has 8 or 16 bits, not 4");
   require_error(read("bits=8 format=\"bfloat16\""), "a grid of format 'bfloat16' with 8 bits", "it has 16 bits");
   require_error(read("signed=0 format=\"float8_e4m3\""), "'float8_e4m3' that is unsigned, narrow or asymmetric",
                 "these are properties of integers");

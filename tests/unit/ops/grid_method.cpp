@@ -119,6 +119,15 @@ TEST_CASE("grid methods: one bit of DoReFa is the sign and the mean magnitude of
   require_close(run_op(node, inputs)[0], numbers({1, 0, -1, 0, 1}), 0);
 }
 
+TEST_CASE("grid methods: DoReFa's signed grid is for parameters", "[ops]") {
+  const auto node = quantizer_of("dorefa", {{"bits", 4}});
+  const at::Tensor scale = at::scalar_tensor(1, at::kFloat), zero_point = at::scalar_tensor(0, at::kFloat);
+  const at::Tensor* pointers[] = {nullptr, &scale, &zero_point};
+  require_error([&] { settled(node, pointers); },
+                "method 'dorefa' transforms weights, but what 'q' quantises is no parameter",
+                "give values an unsigned grid (signed=0)");
+}
+
 TEST_CASE("grid methods: NEMO's weights have 2^Q integers around 0", "[ops]") {
   const auto node = quantizer_of("pact_asymmetric", {{"bits", 8}, {"signed", 0}, {"symmetric", 0}});
   const auto number = [](double value) { return at::scalar_tensor(value, at::kFloat); };
@@ -146,6 +155,8 @@ TEST_CASE("grid methods: names, inputs and attributes are checked", "[ops]") {
   require_error([&] { infer(node(") method=\"dorefa\" bits=16")); }, "integers of 17 bits", "1 to 15");
   require_error([&] { infer(node(") method=\"dorefa\" bits=1 signed=0")); }, "one bit is for weights");
   require_error([&] { infer(node(") method=\"wrpn\" bits=1")); }, "bits");
+  require_error([&] { infer(node(", %a, %b, %c) method=\"ema\" ema_decay=1.0")); }, "attribute 'ema_decay' is 1",
+                "allowed is (0, 1)");
   const auto pact = node(", %a) method=\"pact\" signed=0");
   require_error([&] { infer_quantizer(pact, infos_for(pact, {7})); },
                 "input 3 has shape 7, but 1 number(s) are needed");

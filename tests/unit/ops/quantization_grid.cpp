@@ -48,6 +48,37 @@ TEST_CASE("grid: an empty range has scale 1", "[ops]") {
   REQUIRE((grid_of(0, 0, {.is_signed = false, .symmetric = false}) == std::pair(1.0, 0.0)));
 }
 
+TEST_CASE("grid: a format's attributes replace those of the one before", "[ops]") {
+  Node node{.name = "q", .op = "FakeQuantize"};
+  const GridSpec specs[] = {{.bits = 8, .is_signed = false, .symmetric = false, .scale_rule = ScaleRule::power_of_two},
+                            {.bits = 8, .format = GridFormat::float8_e4m3},
+                            {.bits = 8, .format = GridFormat::gfpq},
+                            {.bits = 16, .format = GridFormat::float16},
+                            {.bits = 6, .narrow = true}};
+  for (const auto& spec : specs) {
+    set_grid(node.attributes, spec);
+    REQUIRE(grid_spec(node) == spec);
+  }
+  REQUIRE_FALSE(node.attributes.has("format"));
+  set_grid(node.attributes, specs[2]);
+  for (const auto* key : {"signed", "narrow_range", "symmetric", "scale_rule"}) REQUIRE_FALSE(node.attributes.has(key));
+}
+
+TEST_CASE("grid: the range of a grid makes that grid again", "[ops]") {
+  for (const GridSpec spec :
+       {GridSpec{}, GridSpec{.narrow = true}, GridSpec{.is_signed = false}, GridSpec{.bits = 3, .symmetric = false},
+        GridSpec{.is_signed = false, .symmetric = false}}) {
+    const auto grid = make_grid(numbers({-0.3, 0}), numbers({0.7, 2}), spec);
+    const auto range = grid_range(grid, spec);
+    const auto again = make_grid(range.min, range.max, spec);
+    require_close(again.scale, grid.scale, 1e-12);
+    require_close(again.zero_point, grid.zero_point, 0);
+  }
+  REQUIRE(symmetric_steps({}) == 127.5);
+  REQUIRE(symmetric_steps({.narrow = true}) == 127);
+  REQUIRE(symmetric_steps({.is_signed = false}) == 255);
+}
+
 TEST_CASE("grid: ranges of everything and along an axis", "[ops]") {
   const auto x = numbers({1, -2, 3, 4, 5, -6}).reshape({2, 3});
   REQUIRE(value_range(x, -1).min.item<double>() == -6);

@@ -91,6 +91,21 @@ TEST_CASE("freeze_bn: training evaluates the batch-norms and leaves their statis
   REQUIRE(graph.parameter("bn1.running_mean").value.equal(mean));
 }
 
+TEST_CASE("freeze_bn: a batch-norm that training quantises with its layer is frozen too", "[passes]") {
+  const std::string pass = GENERATE("freeze_bn", "merge_freeze_bn");
+  auto graph = filled_graph(kResidual);
+  quantize(graph, "QuantAwareTrainRangeLinearQuantizer", "{bits_activations: 8, bits_weights: 8}");
+  REQUIRE(graph.node("conv1").op == "ConvBatchNormalization");
+  run_pass(graph, pass);
+  REQUIRE(graph.node("conv1").attributes.integer("frozen", 0) == 1);
+  REQUIRE_FALSE(graph.parameter("bn1.weight").trainable);
+  REQUIRE_FALSE(graph.parameter("bn1.bias").trainable);
+  REQUIRE(graph.parameter("conv1.weight").trainable);
+  const auto mean = graph.parameter("bn1.running_mean").value.clone();
+  trained(graph, random_tensor({4, 3, 8, 8}, 6));
+  REQUIRE(graph.parameter("bn1.running_mean").value.equal(mean));
+}
+
 TEST_CASE("merge_freeze_bn: what can be folded is, the rest is frozen", "[passes]") {
   // the second batch-norm stands behind a sum
   auto graph = filled_graph(R"(graph g(input: float[N,3,8,8]) -> (output = bn2)

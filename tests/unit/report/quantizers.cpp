@@ -1,6 +1,7 @@
 #include "graph/text_form.h"
 #include "report/summary.h"
 #include "support/check_error.h"
+#include "support/quantization.h"
 #include "support/tensors.h"
 
 using namespace compress;
@@ -8,19 +9,11 @@ using namespace compress;
 namespace {
 
 Graph simulated_layer() {
-  auto graph = parse_graph(R"(graph net(x: float[N,4]) -> (y = fc)
-parameter x.quantizer.scale: float[]
-parameter x.quantizer.zero_point: float[]
-parameter fc.weight: float[3,4]
-parameter fc.weight.quantizer.scale: float[3]
-parameter fc.weight.quantizer.zero_point: float[3]
-x.quantizer = FakeQuantize(x, %x.quantizer.scale, %x.quantizer.zero_point) bits=8 signed=0 symmetric=0
-fc.weight.quantizer = FakeQuantize(%fc.weight, %fc.weight.quantizer.scale, %fc.weight.quantizer.zero_point) axis=0 bits=8 narrow_range=1
-fc = Gemm(x.quantizer, fc.weight.quantizer) transB=1
-)");
+  auto graph = test::quantized_linear(3, 4);
   graph.assign("x.quantizer.scale", at::scalar_tensor(0.01, at::kFloat));
   graph.assign("fc.weight", test::wild({3, 4}).to(at::kFloat));
   graph.assign("fc.weight.quantizer.scale", test::numbers({0.008, 0.008, 0.008}).to(at::kFloat));
+  graph.assign("fc.bias.quantizer.scale", test::numbers({8e-5, 8e-5, 8e-5}).to(at::kFloat));
   return graph;
 }
 
@@ -29,7 +22,7 @@ fc = Gemm(x.quantizer, fc.weight.quantizer) transB=1
 TEST_CASE("quantization summary: grids, ranges and errors of weights, bounds of sums, the processor") {
   const auto graph = simulated_layer();
   const auto forms = report::find_summary("quantization").make({.graph = graph});
-  REQUIRE(forms.json["rows"].size() == 2);
+  REQUIRE(forms.json["rows"].size() == 3);
   REQUIRE(forms.json["rows"][0]["Kind"] == "activation");
   REQUIRE(forms.json["rows"][0]["SQNR (dB)"].is_null());
   REQUIRE(forms.json["rows"][0]["High"].get<double>() == Approx(2.55));
@@ -41,6 +34,17 @@ TEST_CASE("quantization summary: grids, ranges and errors of weights, bounds of 
   REQUIRE_THAT(forms.text, Catch::Contains("Activations are looked at with --data.") &&
                                Catch::Contains("Processor: ") &&
                                Catch::Contains("1 layer(s) can overflow the 16-bit sums of x86 without VNNI"));
+}
+
+TEST_CASE("quantization summary: sums are compared with the accumulator that the layer was given") {
+  auto graph = simulated_layer();
+  graph.node("fc.weight.quantizer").attributes.set("accumulator_bits", int64_t{12});
+  graph.node("fc").inputs[2] = "fc.bias";
+  graph.touch();
+  graph.erase("fc.bias.quantizer");
+  graph.erase_unused_parameters();
+  REQUIRE_THAT(report::find_summary("quantization").make({.graph = graph}).text,
+               Catch::Contains("bits, its accumulator has 12."));
 }
 
 TEST_CASE("histograms summary: bins, counts and the grid's ends, for plots and for a person") {
@@ -59,10 +63,20 @@ TEST_CASE("histograms summary: bins, counts and the grid's ends, for plots and f
   REQUIRE_THAT(forms.text, Catch::Contains("fc.weight.quantizer"));
 }
 
-TEST_CASE("quantizer summaries: a model in floating point has no quantisers") {
+TEST_CASE("quantizer summaries: two models can be compared") {
+  for (const auto* kind : {"quantization", "histograms"}) {
+    const auto forms = report::find_summary(kind).make({.graph = simulated_layer()});
+    const auto compared = report::compare_summaries("a", forms, "b", forms);
+    REQUIRE(compared.json["rows"].size() >= 2);
+    for (const auto& row : compared.json["rows"]) REQUIRE(row["Status"] == "same");
+  }
+}
+
+TEST_CASE("quantizer summaries: a model in floating point is refused") {
   const auto graph = parse_graph("graph g(x: float[N,4]) -> (y = a)\na = Relu(x)\n");
   for (const auto* kind : {"quantization", "histograms"})
-    REQUIRE(report::find_summary(kind).make({.graph = graph}).text == "The model has no simulated quantisers.\n");
+    test::require_error([&] { report::find_summary(kind).make({.graph = graph}); },
+                        "the model has no simulated quantisers", "compress quantize");
 }
 
 TEST_CASE("summary: data are asked for where they are needed, and refused where nobody looks") {

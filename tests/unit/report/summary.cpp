@@ -188,7 +188,7 @@ TEST_CASE("summary: names that are no UTF-8 are written all the same") {
   graph.add({.name = "y\xfe", .op = "MatMul", .inputs = {"x", "w\xff"}});
   graph.outputs.push_back({.name = "y", .value = "y\xfe"});
   for (const auto* summary : report::summaries())
-    if (summary->data != report::SummaryData::required)
+    if (summary->data == report::SummaryData::unused)
       REQUIRE(nlohmann::json::accept(report::json_text(summary->make({.graph = graph}).json)));
 }
 

@@ -1,5 +1,6 @@
 #include "run/export.h"
 
+#include "core/file.h"
 #include "graph/text_form.h"
 #include "io/onnx.h"
 #include "support/check_error.h"
@@ -52,7 +53,10 @@ TEST_CASE("export_model: a recurrent layer is floating point, and the file has t
 TEST_CASE("export_model: integers need quantisers", "[run]") {
   const test::TemporaryFolder folder;
   test::require_error([&] { export_model(recurrent(), {.format = "onnx-qdq"}, folder.path() / "q.onnx"); },
-                      "the format 'onnx-qdq' needs a quantised model");
+                      "the format 'onnx-qdq' needs a quantised model, and this one has no quantisers",
+                      "use the format 'onnx', or quantise first");
+  test::require_error([&] { export_model(recurrent(), {.encodings = {"aimet"}}, folder.path() / "q.onnx"); },
+                      "encodings describe quantisers, and this model has none", "quantise first");
   test::require_error([&] { export_model(recurrent(), {.format = "onx"}, folder.path() / "q.onnx"); },
                       "unknown export format 'onx'", "did you mean 'onnx'?",
                       "onnx, onnx-qdq, onnx-qoperator, onnx-float");
@@ -100,6 +104,33 @@ TEST_CASE("export_model: what cannot be written leaves no file, and the one that
   REQUIRE_THROWS_AS(export_model(quantized(16), {.format = "onnx-qdq", .opset = 17}, path), Error);
   REQUIRE(std::filesystem::file_size(path) == size);
   REQUIRE(export_model(quantized(16), {.format = "onnx-qdq"}, path).opset == 21);
+}
+
+TEST_CASE("export_model: encodings that cannot be written leave the model that was there, and its encodings", "[run]") {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "model.onnx";
+  const auto with = [](std::vector<std::string> encodings) {
+    return schedule::ExportConfig{.format = "onnx-float", .encodings = std::move(encodings)};
+  };
+  export_model(quantized(8), with({"aimet"}), path);
+  const auto model = read_file(path), encodings = read_file(folder.path() / "model.encodings");
+  std::filesystem::create_directory(folder.path() / "model.calibration.cache");
+  auto other = quantized(8);
+  other.assign("s", other.parameter("s").value.mul(2));
+  test::require_error(
+      [&] {
+        export_model(other, with({"aimet", "tensorrt"}), path);
+      },
+      "model.calibration.cache' is a folder, and a file of encodings shall be there");
+  REQUIRE(read_file(path) == model);
+  REQUIRE(read_file(folder.path() / "model.encodings") == encodings);
+  auto late = with({"aimet"});
+  late.format = "onnx-qdq";
+  late.opset = 17;
+  REQUIRE_THROWS_AS(export_model(quantized(16), late, path), Error);
+  REQUIRE(read_file(folder.path() / "model.encodings") == encodings);
+  const auto files = std::distance(std::filesystem::directory_iterator(folder.path()), {});
+  REQUIRE(files == 3);
 }
 
 TEST_CASE("export_model: an opset that a grid needs anyway has 4-bit integers, too", "[run]") {

@@ -36,6 +36,18 @@ TEST_CASE("quantisation: a post-training quantiser without epochs acts when trai
   REQUIRE(quantisers(world.graph) >= 2);
 }
 
+TEST_CASE("quantisation: what the network cannot have is found when names are bound, unless its structure may change",
+          "[schedule]") {
+  QuantizationWorld world;
+  const std::string quantizer = "quantizers: {q: {class: PostTrainQuantizer, group_size: 5}}\n";
+  compress::test::require_error(
+      [&] { bound(quantizer + "policies: [{quantizer: {instance_name: q}}]\n", world.graph); },
+      "groups of 5 do not divide the 784 input channels", "quantising the weight of 'fc' in groups of 5");
+  bound(quantizer + "passes: {p: {class: remove_identity}}\n"
+                    "policies: [{pass: {instance_name: p}, epochs: [0]}, {quantizer: {instance_name: q}}]\n",
+        world.graph);
+}
+
 TEST_CASE("quantisation: a training quantiser acts once, at the beginning of its first epoch", "[schedule]") {
   QuantizationWorld world;
   const auto scheduler =

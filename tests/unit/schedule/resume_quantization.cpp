@@ -40,9 +40,12 @@ fc = Gemm(flat, %fc.weight, %fc.bias) transB=1
   return graph;
 }
 
-std::string quantising_recipe(const std::string& quantizer) {
+std::string quantising_recipe(const std::string& quantizer,
+                              const std::string& epochs = "starting_epoch: 1, ending_epoch: 5",
+                              int lr_steps = 2) {
   return R"(training: {epochs: 5, optimizer: {class: SGD, lr: 0.02, momentum: 0.9}}
-lr_schedulers: {rates: {class: StepLR, step_size: 2, gamma: 0.5}}
+lr_schedulers: {rates: {class: StepLR, gamma: 0.5, step_size: )" +
+         std::to_string(lr_steps) + R"(}}
 data: {name: synthetic_mnist, batch_size: 32, limits: {train: 96, validation: 32}, prefetch: 0}
 pruners: {fine: {class: AutomatedGradualPruner, initial_sparsity: 0.2, final_sparsity: 0.6, weights: [conv2.weight, fc.weight]}}
 distillers: {teacher: {class: KnowledgeDistillation, teacher: self, teacher_epoch: 0}}
@@ -51,7 +54,8 @@ quantizers: {q: )" +
 policies:
   - {distiller: {instance_name: teacher}, starting_epoch: 1, ending_epoch: 5}
   - {pruner: {instance_name: fine}, starting_epoch: 0, ending_epoch: 3}
-  - {quantizer: {instance_name: q}, starting_epoch: 1, ending_epoch: 5}
+  - {quantizer: {instance_name: q}, )" +
+         epochs + R"(}
   - {lr_scheduler: {instance_name: rates}, starting_epoch: 0, ending_epoch: 5}
 )";
 }
@@ -109,4 +113,28 @@ TEST_CASE("resume: in the middle of a relaxation", "[schedule]") {
       "relaxation: {W_bits: 6, x_bits: 7, delta_loss_less_than: 100, abs_loss_stale: 100, lr_scaler: 0.5}");
   REQUIRE(bits_of(graph, "conv2") < 6);
   require_exact("relaxation: {W_bits: 6, x_bits: 7, divergence_abs_threshold: 0.001, divergence_policy: lower_lr}");
+}
+
+TEST_CASE("resume: a relaxed learning rate, beside a schedule of rates and behind the policy's epochs", "[schedule]") {
+  const auto require_exact_rate = [](const std::string& relaxation, const std::string& epochs, int lr_steps) {
+    require_exact_resume(
+        quantising_recipe("{class: QuantAwareTrainRangeLinearQuantizer, bits_activations: 6, bits_weights: 4, "
+                          "relaxation: {W_bits: 6, x_bits: 7, " +
+                              relaxation + "}}",
+                          epochs, lr_steps),
+        residual_network);
+  };
+  const std::string lowered_at_once = "divergence_abs_threshold: 0.001, divergence_policy: lower_lr";
+  require_exact_rate(lowered_at_once, "starting_epoch: 0, ending_epoch: 2", 4);
+  require_exact_rate(lowered_at_once, "starting_epoch: 0, ending_epoch: 5, frequency: 2", 1);
+  require_exact_rate(
+      "delta_loss_less_than: 100, abs_loss_stale: 100, custom_scaler: [{W_bits: 5, x_bits: 6, lr: 0.03}]",
+      "starting_epoch: 0, ending_epoch: 5", 1);
+}
+
+TEST_CASE("training stops with an error when a bits schedule reaches behind its policy", "[schedule]") {
+  REQUIRE_THROWS_WITH(
+      recipe_of(quantising_recipe("{class: DorefaQuantizer, bits_weights: 4, bits_schedule: {1: 8, 9: 6}}"))
+          .bind(residual_network(), no_model),
+      Catch::Contains("'bits_schedule' has epoch 9, but the last epoch of its policy is 4"));
 }

@@ -66,6 +66,30 @@ TEST_CASE("averages: masked weights stay zero", "[train]") {
   REQUIRE(bias_of(graph, 1) == 1);
 }
 
+TEST_CASE("averages: grids that follow what they quantise go with them as they are, learned ones are averaged",
+          "[train]") {
+  auto graph = parse_graph(R"(graph quantised(input: float[N,2]) -> (output = fc)
+parameter fc.weight: float[2,2]
+parameter scale: float[]
+parameter learned: float[]
+parameter zero_point: float[] fixed
+parameter steps: float[] fixed
+q = FakeQuantize(input, %learned, %zero_point) bits=8 method="lsq"
+other = FakeQuantize(q, %scale, %steps) bits=8
+fc = Gemm(other, %fc.weight) transB=1
+)");
+  graph.parameter("scale").trainable = false;
+  WeightAverages averages({.decay = 0.5, .warmup = false});
+  for (const double value : {1.0, 4.0}) {
+    for (const char* name : {"scale", "learned", "zero_point", "steps"})
+      graph.assign(name, at::full({}, value, at::kFloat));
+    averages.update(graph);
+  }
+  averages.put_into(graph);
+  REQUIRE(graph.parameter("learned").value.item<double>() == 2.5);
+  for (const char* name : {"scale", "zero_point", "steps"}) REQUIRE(graph.parameter(name).value.item<double>() == 4);
+}
+
 TEST_CASE("averages: they follow slices, renames and removals, and what is new begins with its value", "[train]") {
   Graph graph = linear_net();
   WeightAverages averages({.decay = 0.5, .warmup = false});

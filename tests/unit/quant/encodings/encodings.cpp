@@ -5,6 +5,8 @@
 #include "support/check_error.h"
 #include "unit/quant/export/lowered.h"
 
+#include <ATen/TensorOperators.h>
+
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
@@ -122,13 +124,7 @@ TEST_CASE("lower_to_float: weights have the values of their grid, activations no
 }
 
 TEST_CASE("lower_to_float: a weight that others read as it is gets a quantised copy") {
-  auto graph = filled_graph(R"(graph tied(input: float[N,3,8,8]) -> (output = b)
-parameter w.weight: float[3,3,1,1]
-a = Conv(input, %w.weight) kernel_shape=[1,1]
-b = Conv(a, %w.weight) kernel_shape=[1,1]
-)");
-  quantize(graph, "PostTrainMinMaxQuantizer", "{overrides: {b: {bits_weights: null}}}",
-           calibration_of({random_tensor({8, 3, 8, 8}, 9)}));
+  const auto graph = quantized_network(kTied, "{overrides: {b: {bits_weights: null}}}");
   const auto before = graph.parameter("w.weight").value.clone();
   const auto lowered = quant::lower_to_float(graph);
   REQUIRE(lowered.parameter("w.weight").value.equal(before));

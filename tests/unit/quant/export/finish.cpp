@@ -121,6 +121,41 @@ TEST_CASE("finish: with biases on the grid already it changes no output, and a s
   REQUIRE(evaluated(graph, x).equal(expected));
 }
 
+TEST_CASE("finish: what a Concat joins from several grids is on none") {
+  auto graph = filled_graph(R"(graph dense(input: float[N,3,8,8]) -> (output = head)
+parameter bn.weight: float[6]
+parameter bn.bias: float[6]
+parameter bn.running_mean: float[6] fixed
+parameter bn.running_var: float[6] fixed
+parameter head.weight: float[2,6,1,1]
+small = Relu(input)
+large = Mul(input, input)
+both = Concat(small, large) axis=1
+bn = BatchNormalization(both, %bn.weight, %bn.bias, %bn.running_mean, %bn.running_var)
+relu = Relu(bn)
+head = Conv(relu, %head.weight) kernel_shape=[1,1]
+)");
+  const auto x = random_tensor({8, 3, 8, 8}, 40);
+  quantize(graph, "PostTrainLinearQuantizer", "{calibration_samples: 8}", calibration_of({x}));
+  REQUIRE(graph.node("small.quantizer").inputs[1] != graph.node("large.quantizer").inputs[1]);
+  const auto expected = evaluated(graph, x);
+  quant::finish(graph);
+  REQUIRE(graph.find_node("both.quantizer") == nullptr);
+  REQUIRE(evaluated(graph, x).equal(expected));
+}
+
+TEST_CASE("finish: what a MaxPool picked is on its grid, where it was is not") {
+  auto graph = filled_graph(R"(graph pooled(input: float[N,3,8,8]) -> (output = up)
+pool, pool:1 = MaxPool(input) kernel_shape=[2,2] strides=[2,2]
+up = MaxUnpool(pool, pool:1) kernel_shape=[2,2] strides=[2,2]
+)");
+  quantize(graph, "PostTrainLinearQuantizer", "{calibration_samples: 8}",
+           calibration_of({random_tensor({8, 3, 8, 8}, 40)}));
+  quant::finish(graph);
+  ops::verify(graph);
+  REQUIRE(graph.find_node("pool:1.quantizer") == nullptr);
+}
+
 TEST_CASE("finish: what a MaxPool or a Concat moves keeps its scale") {
   auto graph = trained(kSkip, "{bits_activations: 8, bits_weights: 8}");
   quant::finish(graph);

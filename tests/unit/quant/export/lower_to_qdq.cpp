@@ -81,13 +81,7 @@ TEST_CASE("lowering: a graph that finish() has not seen is finished first; the g
 }
 
 TEST_CASE("lowering: a weight that others read in floating point too gets integers of its own") {
-  auto graph = filled_graph(R"(graph tied(input: float[N,3,8,8]) -> (output = b)
-parameter w.weight: float[3,3,1,1]
-a = Conv(input, %w.weight) kernel_shape=[1,1]
-b = Conv(a, %w.weight) kernel_shape=[1,1]
-)");
-  quantize(graph, "PostTrainMinMaxQuantizer", "{overrides: {b: {bits_weights: null}}}",
-           calibration_of({random_tensor({8, 3, 8, 8}, 9)}));
+  const auto graph = quantized_network(kTied, "{overrides: {b: {bits_weights: null}}}");
   const auto x = random_tensor({8, 3, 8, 8}, 9);
   const auto lowered = quant::lower_to_qdq(graph);
   REQUIRE(lowered.parameter("w.weight").value.scalar_type() == at::kFloat);
@@ -235,12 +229,7 @@ TEST_CASE("lowering: a narrow accumulator is limits, for each channel its own") 
 
 TEST_CASE("lowering: a dynamic grid is DynamicQuantizeLinear; other dynamic grids have no form") {
   auto graph = quantized_network(kResidual);
-  const ops::GridSpec spec{.bits = 8, .is_signed = false, .narrow = false, .symmetric = false};
-  for (const auto& name : quantizers_of(graph, false)) {
-    put_on_grid(graph, name, spec);
-    graph.node(name).attributes.set("method", "dynamic");
-  }
-  graph.touch();
+  make_dynamic(graph);
   auto finished = graph.clone();
   quant::finish(finished);
   const auto lowered = quant::lower_to_qdq(finished);

@@ -104,12 +104,7 @@ second = Gemm(relu, %second.weight) transB=1
 
 TEST_CASE("lowering to integer operators: dynamic activations multiply integers and scale the sum") {
   auto graph = quantized_network(kResidual);
-  const ops::GridSpec spec{.bits = 8, .is_signed = false, .narrow = false, .symmetric = false};
-  for (const auto& name : quantizers_of(graph, false)) {
-    put_on_grid(graph, name, spec);
-    graph.node(name).attributes.set("method", "dynamic");
-  }
-  graph.touch();
+  make_dynamic(graph);
   require_close_to_simulation(graph.clone());
   const auto lowered = quant::lower_to_qoperator(graph);
   REQUIRE(lowered.node("conv1.sum").op == "ConvInteger");

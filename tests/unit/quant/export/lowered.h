@@ -8,6 +8,13 @@
 
 namespace compress::test {
 
+/// Two convolutions with one weight.
+inline const std::string kTied = R"(graph tied(input: float[N,3,8,8]) -> (output = b)
+parameter w.weight: float[3,3,1,1]
+a = Conv(input, %w.weight) kernel_shape=[1,1]
+b = Conv(a, %w.weight) kernel_shape=[1,1]
+)";
+
 /// A network prepared by PostTrainMinMaxQuantizer, calibrated on one batch of normal numbers; not finished.
 inline Graph quantized_network(const std::string& text, const std::string& yaml = "{}") {
   auto graph = filled_graph(text);
@@ -23,8 +30,7 @@ inline void put_on_grid(Graph& graph,
                         double low = -3,
                         double high = 3) {
   auto& node = graph.node(name);
-  for (const auto* gone : {"axis", "input_axis", "group_size", "signed", "symmetric", "narrow_range"})
-    node.attributes.erase(gone);
+  for (const auto* gone : {"axis", "input_axis", "group_size"}) node.attributes.erase(gone);
   ops::set_grid(node.attributes, spec);
   if (axes.axis >= 0) node.attributes.set("axis", axes.axis);
   if (axes.group_size > 0) {
@@ -49,6 +55,15 @@ inline std::vector<std::string> quantizers_of(const Graph& graph, bool weights) 
     if (weights ? parameter && parameter->value.dim() > 1 : parameter == nullptr) names.push_back(node.name);
   }
   return names;
+}
+
+/// Grids of 8 unsigned bits that each call finds anew, in place of those of values.
+inline void make_dynamic(Graph& graph) {
+  for (const auto& name : quantizers_of(graph, false)) {
+    put_on_grid(graph, name, {.bits = 8, .is_signed = false, .narrow = false, .symmetric = false});
+    graph.node(name).attributes.set("method", "dynamic");
+  }
+  graph.touch();
 }
 
 inline int nodes_of(const Graph& graph, const std::string& op) {

@@ -1,5 +1,6 @@
 #include "quant/insertion/insertion.h"
 
+#include "exec/plan.h"
 #include "support/check_error.h"
 #include "support/quantization.h"
 
@@ -201,6 +202,32 @@ b = Conv(a, %w.weight) kernel_shape=[1,1]
       [&] { prepared(tied, "{overrides: {b: {bits_weights: 4}}}"); },
       "'a' and 'b' share the parameter 'w.weight' and want different grids for it: 8 bits symmetric restricted, "
       "and 4 bits symmetric restricted");
+  const std::string message = "want different grids for it: 8 bits symmetric restricted";
+  require_error([&] { prepared(tied, "{overrides: {b: {per_channel_weights: false}}}"); },
+                message + ", axis 0, and 8 bits symmetric restricted, without axis",
+                "give both the same bits and arguments in 'overrides'");
+  require_error([&] { prepared(tied, "{overrides: {b: {group_size: 3}}}"); },
+                message + ", without group_size, and 8 bits symmetric restricted, group_size 3");
+  require_error([&] { prepared(tied, "{overrides: {a: {bits_accum: 16}}}"); },
+                message + ", accumulator_bits 16, and 8 bits symmetric restricted, without accumulator_bits");
+  require_error([&] { prepared(tied, "{overrides: {b: {scale_approx_mult_bits: 8}}}"); },
+                message + ", without multiplier_bits, and 8 bits symmetric restricted, multiplier_bits 8");
+  require_error([&] { prepared(tied, "{bits_weights: 3, overrides: {b: {weight_observer: mse}}}"); },
+                "different grids for it: 3 bits symmetric restricted, from -", "give both the same bits and arguments");
+  REQUIRE(prepared(tied, "{overrides: {b: {per_channel_weights: true}}}").find_node("w.weight.quantizer") != nullptr);
+}
+
+TEST_CASE("insertion: layers whose output channels are other axes of a shared weight have one scale for all of it") {
+  const std::string mirrored = R"(graph mirrored(input: float[N,3,8,8]) -> (output = b)
+parameter w.weight: float[4,3,1,1]
+a = Conv(input, %w.weight) kernel_shape=[1,1]
+b = ConvTranspose(a, %w.weight) kernel_shape=[1,1]
+)";
+  require_error([&] { prepared(mirrored, "{runtime: null}"); },
+                "8 bits symmetric restricted, axis 0, and 8 bits symmetric restricted, axis 1",
+                "their output channels lie along different axes: give both one scale for the whole weight");
+  REQUIRE(prepared(mirrored, "{runtime: null, per_channel_weights: false}").node("b").inputs[1] ==
+          "w.weight.quantizer");
 }
 
 TEST_CASE("insertion: constant operands are on a grid, and a single one exactly") {
@@ -239,6 +266,32 @@ TEST_CASE("insertion: a layer computes with 16-bit floating-point numbers, or wi
                 "16, 32 or 64");
 }
 
+TEST_CASE("insertion: a whole network computes in 64-bit floating-point numbers, integers stay integers") {
+  const std::string text = R"(graph picks(input: float[N,3,8,8]) -> (output = picked, place = best)
+parameter w.weight: float[3,3,1,1]
+a = Conv(input, %w.weight) kernel_shape=[1,1]
+parts, parts:1, parts:2 = Split(a) axis=1
+sum = Add(parts:1, parts:2)
+picked = Sqrt(sum)
+best = ArgMax(a) axis=1
+)";
+  const auto x = random_tensor({4, 3, 8, 8}, 9).abs();
+  auto plain = filled_graph(text);
+  plain.assign("w.weight", plain.parameter("w.weight").value.abs());
+  auto wide = plain.clone();
+  quantize(wide, kAnyGrid, "{bits_activations: null, bits_weights: null, overrides: {'.*': {fpq_module: 64}}}",
+           calibration_of({x}));
+  const auto both = [&](const Graph& graph) {
+    const at::Tensor inputs[] = {x};
+    return exec::Plan(graph, {.optimize = false}).run(inputs);
+  };
+  const auto expected = both(plain), results = both(wide);
+  REQUIRE(results[0].scalar_type() == at::kFloat);
+  REQUIRE(results[0].allclose(expected[0], 1e-5, 1e-5));
+  REQUIRE(results[1].scalar_type() == at::kLong);
+  REQUIRE(results[1].equal(expected[1]));
+}
+
 TEST_CASE("insertion: groups of input channels have scales of their own, and must divide the weight") {
   const auto graph = prepared(kResidual, "{group_size: 4, overrides: {conv1: {group_size: 0}}}");
   REQUIRE(graph.parameter("conv2.weight.quantizer.scale").value.sizes() == at::IntArrayRef{8, 2});
@@ -271,4 +324,23 @@ TEST_CASE("insertion: weights that are not finite are named") {
   auto graph = filled_graph(kResidual);
   graph.assign("fc.weight", graph.parameter("fc.weight").value / 0.0);
   require_error([&] { quantize(graph, kAnyGrid, "{bits_activations: null}"); }, "parameter 'fc.weight' is not finite");
+}
+
+TEST_CASE("insertion: biases that are not finite are named, on a grid or not") {
+  for (const auto* yaml : {"{bits_activations: null}", "{bits_activations: null, bits_bias: 16}"}) {
+    auto graph = filled_graph(kResidual);
+    graph.assign("fc.bias", graph.parameter("fc.bias").value / 0.0);
+    require_error([&] { quantize(graph, kAnyGrid, yaml); }, "parameter 'fc.bias' is not finite: no grid covers it");
+  }
+}
+
+TEST_CASE("insertion: a narrow accumulator does not go with biases that are not in its steps") {
+  require_error([] { make_quantizer(kAnyGrid, "{bits_accum: 16, bits_bias: 8}"); },
+                "'bits_accum' is 16, but 'bits_bias' gives biases a grid of their own",
+                "a narrow accumulator adds the bias in its own steps: leave one of the two out");
+  for (const auto* yaml :
+       {"{runtime: tensorrt, bits_accum: 16}", "{runtime: tensorrt, overrides: {a: {bits_accum: 16}}}"})
+    require_error([&] { make_quantizer(kAnyGrid, yaml); },
+                  "'bits_accum' is 16, but this runtime keeps biases in floating point");
+  make_quantizer(kAnyGrid, "{runtime: tensorrt, bits_accum: 32}");
 }

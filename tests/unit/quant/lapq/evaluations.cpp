@@ -42,6 +42,22 @@ TEST_CASE("evaluations: no more than allowed") {
   require_error([] { Evaluations(plain(beale), 0); }, "a search needs one evaluation at least, not 0");
 }
 
+TEST_CASE("evaluations: a loss may stop the search") {
+  std::optional<Evaluations> loss;
+  loss.emplace(
+      [&](const Point& x, auto) -> double {
+        if (x[0] < 2) return x[0];
+        loss->stop();
+        throw quant::BudgetSpent{};
+      },
+      10);
+  (*loss)({1});
+  REQUIRE_THROWS_AS((*loss)({2}), quant::BudgetSpent);
+  REQUIRE(loss->spent());
+  REQUIRE(loss->count() == 1);
+  REQUIRE_THROWS_AS((*loss)({1}), quant::BudgetSpent);
+}
+
 TEST_CASE("evaluations: an exception of the loss passes through and is not counted") {
   Evaluations loss(
       [](const Point& x, auto) -> double {
@@ -80,6 +96,7 @@ TEST_CASE("evaluations: saved losses are not evaluated again; other points are r
   auto other = loaded();
   other({1, 2});
   require_error([&] { other({0.1, 1.0 / 3}); }, "took other points than this one (up to evaluation 2)");
+  REQUIRE(other.save() == first.save());  // what was refused is not lost
 }
 
 TEST_CASE("evaluations: damaged states are refused") {

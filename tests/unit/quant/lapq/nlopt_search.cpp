@@ -74,6 +74,15 @@ TEST_CASE("nlopt: limits, exceptions and resumption as in every search") {
   }
 }
 
+TEST_CASE("nlopt: what NLopt itself refuses is said in its words") {
+  Evaluations loss(plain(rotated), 100);
+  require_error(
+      [&] {
+        nlopt_search("bobyqa", loss, cube(3, -0.1, 0.1, 1), {0, 0, 0}, {});
+      },
+      "NLopt's 'bobyqa' failed: ");
+}
+
 TEST_CASE("nlopt: losses that are no numbers") {
   for (const auto& method : quant::nlopt_methods()) {
     INFO(method);

@@ -40,9 +40,6 @@ TEST_CASE("p-fit: the vertex of a parabola that opens upwards") {
   const auto chosen = p_of([](double p) { return 1.7 + 0.3 * (p - 2.8) * (p - 2.8); });
   REQUIRE(chosen.fitted);
   REQUIRE(chosen.p == Approx(2.8).epsilon(1e-12));
-  REQUIRE(chosen.expected_loss == Approx(1.7));
-  REQUIRE(chosen.curvature == Approx(0.6));
-  REQUIRE(chosen.noise == Approx(0).margin(1e-12));
   REQUIRE(chosen.reason == "p = 2.8 is the vertex of the parabola through 10 losses");
 }
 
@@ -51,19 +48,16 @@ TEST_CASE("p-fit: the least squares of uneven, noisy losses (numpy.polyfit)") {
   const auto chosen = fit_p(p, losses);
   REQUIRE(chosen.fitted);
   REQUIRE(chosen.p == Approx(2.783882943571).epsilon(1e-10));
-  REQUIRE(chosen.expected_loss == Approx(2.177229017075).epsilon(1e-10));
 }
 
 TEST_CASE("p-fit: the best that was tried, where the parabola has no minimum between the samples") {
   const auto concave = p_of([](double p) { return 5 - (p - 2.8) * (p - 2.8); });
   REQUIRE_FALSE(concave.fitted);
   REQUIRE(concave.p == 4);
-  REQUIRE(concave.curvature < 0);
   REQUIRE(concave.reason ==
           "the parabola through the losses opens downwards; p = 4 has the least loss of those that were tried");
   const auto outside = p_of([](double p) { return (p - 5) * (p - 5); });
   REQUIRE(outside.p == 4);
-  REQUIRE(outside.expected_loss == Approx(1));
   REQUIRE(outside.reason ==
           "the parabola's vertex p = 5 is outside of 2 to 4; p = 4 has the least loss of those that were tried");
   const auto flat = p_of([](double) { return 2.5; });

@@ -110,6 +110,21 @@ TEST_CASE("observers: moving averages are corrected for their start, batch by ba
   require_error([] { observer("moving_average", "{decay: 1}"); }, "'decay'", "in [0, 1)");
 }
 
+TEST_CASE("observers: a batch in parts counts as one batch") {
+  const auto rule = observer("moving_average", "{decay: 0.5}");
+  const auto x = wild({6, 5}), y = wild({6, 5}, 2).mul(3);
+  ValueStatistics seen("conv1", rule->needs());
+  for (const auto& batch : {x, y}) {
+    seen.watch_part(batch.narrow(0, 0, 4));
+    seen.watch_part(batch.narrow(0, 4, 2));
+    seen.end_batch();
+    seen.end_batch();  // nothing came in between
+  }
+  const auto whole = watched(*rule, {x, y}, kAsymmetric8), parts = rule->range(seen, kAsymmetric8);
+  REQUIRE(parts.low == whole.low);
+  REQUIRE(parts.high == whole.high);
+}
+
 TEST_CASE("observers: ACIQ follows Distiller's formulas") {
   const auto x = distiller_input().view({6, 6});
   const double mean = -16, std = 62.87447738647461, b = x.sub(mean).abs().mean().item<double>();

@@ -99,6 +99,32 @@ TEST_CASE("bias_correction: masked entries of a bias stay zero") {
   REQUIRE(nets.quantised.parameter("d.bias").value[2].item<float>() == 0);
 }
 
+TEST_CASE("bias_correction: without room for what runs before a layer, samples run from the start, to the same bits") {
+  const auto x = random_tensor({24, 3, 8, 8}, 3);
+  const auto corrected = [&](int64_t most_bytes, int& readings) {
+    auto nets = networks(kResidual, "{bits_weights: 3, bits_activations: 4}", x);
+    const quant::CalibrationBatches batches = [&](const auto& consume) {
+      ++readings;
+      for (int64_t at = 0; at < 24; at += 8) consume({x.narrow(0, at, 8)});
+    };
+    quant::correct_biases(nets.quantised, nets.floating, batches, 20, most_bytes);
+    std::vector<at::Tensor> biases;
+    for (const char* layer : {"conv1", "conv2", "fc"})
+      biases.push_back(nets.quantised.parameter(std::string(layer) + ".bias").value);
+    return biases;
+  };
+  int roomy = 0;
+  const auto expected = corrected(int64_t{1} << 30, roomy);
+  REQUIRE(roomy == 2);  // the reference, and the first layer
+  for (const int64_t bytes : {0, 1, 7000, 20000, 50000}) {
+    INFO(bytes);
+    int readings = 0;
+    const auto found = corrected(bytes, readings);
+    for (size_t i = 0; i < expected.size(); ++i) REQUIRE(found[i].equal(expected[i]));
+    if (bytes == 0) REQUIRE(readings == 4);  // the reference, and every layer
+  }
+}
+
 TEST_CASE("bias_correction: without samples it says so") {
   const auto x = random_tensor({8, 3, 8, 8}, 3);
   auto nets = networks(kSkip, "{}", x);

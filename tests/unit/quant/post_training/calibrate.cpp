@@ -1,5 +1,6 @@
 #include "quant/post_training/calibrate.h"
 
+#include "exec/plan.h"
 #include "support/check_error.h"
 #include "support/quantization.h"
 
@@ -72,6 +73,28 @@ TEST_CASE("calibrate: a shared grid reaches as far as the furthest range of its 
   REQUIRE(ranges.at("input") == ranges.at("head"));
   REQUIRE(ranges.at("input").low <= -7);
   REQUIRE(ranges.at("input").high >= 3);
+}
+
+TEST_CASE(
+    "calibrate: moving averages go by the batches of calibration, into however many parts the network cuts them") {
+  const auto graph = filled_graph(kSkip);
+  const auto one = random_tensor({4096, 3, 8, 8}, 5), two = random_tensor({4096, 3, 8, 8}, 6) * 3;
+  int parts = 0;
+  const exec::Plan plan(graph, {.observe = {"d_relu"}, .observer = [&](auto, const at::Tensor&) { ++parts; }});
+  const at::Tensor inputs[] = {one};
+  plan.run(inputs);
+  REQUIRE(parts > 1);
+  const quant::StatisticsWanted wanted{{"input", {.decays = {0.5}}}, {"a_relu", {.decays = {0.5}}}};
+  const auto statistics = quant::observe_statistics(graph, wanted, calibration_of({one, two}), 8192);
+  auto until_relu = graph.clone();
+  until_relu.outputs = {{.name = "relu", .value = "a_relu"}};
+  for (const std::string name : {"input", "a_relu"}) {
+    const auto greatest = [&](const at::Tensor& x) {
+      return (name == "input" ? x : evaluated(until_relu, x)).max().item<double>();
+    };
+    const double expected = (0.25 * greatest(one) + 0.5 * greatest(two)) / 0.75;
+    REQUIRE(statistics.at(name).moving_average(0.5).high == Approx(expected).epsilon(1e-4));
+  }
 }
 
 TEST_CASE("calibrate: observers say what is to be known, and known ranges need nothing") {

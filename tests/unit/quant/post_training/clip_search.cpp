@@ -1,6 +1,7 @@
 #include "quant/post_training/clip_search.h"
 
 #include "core/file.h"
+#include "core/interrupt.h"
 #include "data/memory.h"
 #include "passes/pass.h"
 #include "quant/insertion/insertion.h"
@@ -10,6 +11,8 @@
 #include "support/check_error.h"
 #include "support/quantization.h"
 #include "support/temporary_folder.h"
+#include "unit/quant/post_training/labelled_world.h"
+#include "unit/search/support.h"
 
 #include <ATen/TensorOperators.h>
 
@@ -37,18 +40,22 @@ data::DatasetPtr labelled_by(const Graph& graph, const at::Tensor& images) {
 
 /// kResidual on grids of so many bits, with all that the search looks at.
 struct Prepared {
-  Graph floating = filled_graph(kResidual), graph;
+  Graph floating, graph;
   std::vector<SharedGrid> grids;
   Statistics statistics;
   std::unique_ptr<train::Task> task = train::make_task(Yaml::map(), "classification");
   Calibration calibration;
 
-  explicit Prepared(int64_t bits, const std::function<void(LayerRules&)>& change = {}) {
+  explicit Prepared(int64_t bits,
+                    const std::function<void(LayerRules&)>& change = {},
+                    std::shared_ptr<const Observer> observer = nullptr,
+                    const std::string& text = kResidual)
+      : floating(filled_graph(text)) {
     passes::run_all(passes::make_steps({"fold_batchnorm"}), floating);
     const auto x = random_tensor({96, 3, 8, 8}, 3);
     calibration = {.batches = calibration_of({x}), .samples = labelled_by(floating, x), .task = task.get()};
     task->bind(floating, calibration.samples->fields());
-    LayerRules rules({.activations = {.bits = bits, .grid = kAsymmetricUnsigned},
+    LayerRules rules({.activations = {.bits = bits, .grid = kAsymmetricUnsigned, .observer = observer},
                       .weights = {.bits = 8, .grid = kSymmetricRestricted, .per_channel = true}});
     if (change) change(rules);
     const InsertionOptions options{.rules = rules};
@@ -122,6 +129,102 @@ TEST_CASE("clip_search: of equal modes the first stays, and layers that are not 
     rules.change({"relu.*"}, "no_clip_layers", [](LayerRule& rule) { rule.activations.clipped = false; });
   });
   for (const auto& choice : unclipped.search(options()).choices) REQUIRE_FALSE(choice.layer.starts_with("relu"));
+}
+
+TEST_CASE("clip_search: a range that an observer of its own chose stays where no mode is better") {
+  const auto scales = [](const Prepared& prepared) {
+    std::vector<at::Tensor> values;
+    for (const auto& clip : quantizer_clips(prepared.graph))
+      if (clip.role == QuantizerClip::Role::activation)
+        values.push_back(prepared.graph.parameter(clip.scale).value.clone());
+    return values;
+  };
+  Prepared prepared(3, {}, observers().make("mse"));
+  const auto before = scales(prepared);
+  std::shared_ptr<Observer> tiny = observers().make("n_std");
+  Settings settings;
+  tiny->declare(settings);
+  settings.read(parse_yaml("{n: 0.01}", "test.yaml"), "n_std");
+  auto worse = options();
+  worse.modes = {{.word = "tiny", .observer = tiny}};
+  const auto result = prepared.search(worse);
+  REQUIRE(result.choices.empty());
+  REQUIRE(result.after.metric == result.before.metric);
+  REQUIRE(result.after.loss == result.before.loss);
+  const auto after = scales(prepared);
+  for (size_t i = 0; i < before.size(); ++i) REQUIRE(after[i].equal(before[i]));
+  Prepared again(3, {}, observers().make("mse"));
+  const auto found = again.search(options());
+  REQUIRE(found.after.metric >= found.before.metric);
+  if (found.after.metric == found.before.metric) REQUIRE(found.after.loss <= found.before.loss);
+}
+
+TEST_CASE("clip_search: of a shared grid, a value that is not to be clipped keeps all of its range") {
+  const auto text = R"(graph joined(input: float[N,3,8,8]) -> (output = fc)
+parameter a.weight: float[4,3,3,3]
+parameter b.weight: float[4,3,3,3]
+parameter fc.weight: float[5,8]
+a = Conv(input, %a.weight) kernel_shape=[3,3]
+a_relu = Relu(a)
+b = Conv(input, %b.weight) kernel_shape=[3,3]
+b_relu = Relu(b)
+both = Concat(a_relu, b_relu) axis=1
+pool = GlobalAveragePool(both)
+flat = Flatten(pool)
+fc = Gemm(flat, %fc.weight) transB=1
+)";
+  for (const auto& [kept, clipped] : {std::pair("a_relu", "b_relu"), std::pair("b_relu", "a_relu")}) {
+    Prepared prepared(
+        3, [&](LayerRules& rules) { rules.change({kept}, "no_clip_layers", keep_range); }, nullptr, text);
+    const auto result = prepared.search(options());
+    std::set<std::string> layers;
+    for (const auto& choice : result.choices) layers.insert(choice.layer);
+    REQUIRE(layers == std::set<std::string>{"input", clipped, "pool"});
+    for (const auto& clip : quantizer_clips(prepared.graph))
+      if (clip.input == "a_relu")
+        REQUIRE(clip_range(prepared.graph, clip).max.item<double>() >=
+                0.999 * prepared.statistics.at(kept).extremes().high);
+  }
+}
+
+TEST_CASE("clip_search: Ctrl-C ends the search alone, and the best so far stays") {
+  const TemporaryFolder folder;
+  for (const int evaluations : {0, 1, 4, 7, 14}) {
+    INFO(evaluations);
+    Prepared prepared(3);
+    const compress::search::test::StoppingTask stopping(*prepared.task, evaluations);
+    prepared.calibration.task = &stopping;
+    if (evaluations == 0) {  // nothing was found yet
+      require_error([&] { prepared.search(options()); }, "interrupted");
+      continue;
+    }
+    const auto result = prepared.search(options("observer", folder / "clip_search.yaml"));
+    REQUIRE(result.interrupted ==
+            fmt::format("the clip search was interrupted: {} of 5 layers were searched", (evaluations - 1) / 4));
+    REQUIRE_FALSE(interrupted());
+    const train::KeptSamples samples(prepared.calibration.samples, *prepared.task, {});
+    const auto reached = CalibrationLoss(prepared.graph, samples).evaluate();
+    REQUIRE(reached.metric == result.after.metric);
+    REQUIRE(reached.metric >= result.before.metric);
+    REQUIRE(read_yaml(folder / "clip_search.yaml").keys.size() == result.choices.size());
+  }
+}
+
+TEST_CASE("clip_search: an interrupted search fails the run, also after a resume") {
+  for (const auto& [name, yaml] :
+       {std::pair("PostTrainQuantizer", "{clip_search: true, bias_correction: true, bits_activations: 3}"),
+        std::pair("PostTrainLinearQuantizer", "{clip_search: true, calibration_samples: 32, bits_activations: 3}")}) {
+    INFO(name);
+    LabelledWorld world;
+    const compress::search::test::StoppingTask stopping(*world.task, 6);
+    const auto quantizer = world.quantize(name, yaml, world.calibration({}, &stopping));
+    REQUIRE(quantizer->unmet().starts_with("the clip search was interrupted: 1 of "));
+    const auto resumed = make_quantizer(name, yaml);
+    resumed->load(quantizer->save());
+    REQUIRE(resumed->unmet() == quantizer->unmet());
+    resumed->load({});
+    REQUIRE(resumed->unmet().empty());
+  }
 }
 
 TEST_CASE("clip_search: without labelled samples it says so") {

@@ -1,5 +1,4 @@
 #include "core/file.h"
-#include "io/checkpoint.h"
 #include "quant/lapq/clip_space.h"
 #include "quant/post_training/calibration_loss.h"
 #include "quant/post_training/quantizer_clips.h"
@@ -44,6 +43,13 @@ nlohmann::json record_in(const TemporaryFolder& folder) {
   return nlohmann::json::parse(read_file(folder / "lapq.json"));
 }
 
+double least_loss(const nlohmann::json& record) {
+  auto least =
+      record.at("search").is_null() ? quant::kWorstLoss : record.at("search").at("best").at("loss").get<double>();
+  for (const double loss : record.at("losses")) least = std::min(least, loss);
+  return least;
+}
+
 }  // namespace
 
 TEST_CASE("lapq_quantizer: the loss falls from the extremes to the fitted norm to the joint search") {
@@ -79,9 +85,9 @@ TEST_CASE("lapq_quantizer: every start is searched from, and nothing ends above 
 
 TEST_CASE("lapq_quantizer: every method searches, with the limit it knows") {
   for (const std::string method :
-       {"Powell, maxiter: 1", "powell, maxfev: 40", "bobyqa, maxfev: 40", "COBYLA, maxfev: 40", "cobyla, maxfev: 40",
-        "Nelder-Mead, maxfev: 40", "nelder-mead, maxfev: 40", "sbplx, maxfev: 40",
-        "Powell, maxiter: 1, basinhopping: true, basinhopping_niter: 2", "sbplx, maxfev: 60, basinhopping: true"}) {
+       {"powell, maxiter: 1", "powell, maxfev: 40", "bobyqa, maxfev: 40", "cobyla, maxfev: 40",
+        "nelder-mead, maxfev: 40", "sbplx, maxfev: 40", "powell, maxiter: 1, basinhopping: true, basinhopping_niter: 2",
+        "sbplx, maxfev: 60, basinhopping: true"}) {
     INFO(method);
     LapqWorld world;
     const TemporaryFolder folder;
@@ -94,7 +100,7 @@ TEST_CASE("lapq_quantizer: every method searches, with the limit it knows") {
 }
 
 TEST_CASE("lapq_quantizer: with an init_method layers start by the error of their outputs") {
-  for (const std::string method : {"none", "Powell", "Nelder-Mead", "cobyla", "bobyqa", "sbplx"}) {
+  for (const std::string method : {"none", "powell", "nelder-mead", "cobyla", "bobyqa", "sbplx"}) {
     INFO(method);
     LapqWorld world;
     const TemporaryFolder folder;
@@ -150,7 +156,7 @@ TEST_CASE("lapq_quantizer: with search_clipping both ends of a grid move by them
   REQUIRE_FALSE(equal_bits(searched("true"), together));
 }
 
-TEST_CASE("lapq_quantizer: an interrupted run leaves the best network so far and goes on with the same bits") {
+TEST_CASE("lapq_quantizer: an interrupted run leaves the best network so far, and goes on with the same bits") {
   const std::string yaml = "{bits_weights: 3, bits_activations: 3, maxiter: 1, save_every: 7}";
   LapqWorld whole;
   const TemporaryFolder whole_folder;
@@ -161,12 +167,17 @@ TEST_CASE("lapq_quantizer: an interrupted run leaves the best network so far and
     const TemporaryFolder folder;
     LapqWorld first;
     const compress::search::test::StoppingTask stopping(*first.task, batches);
-    require_error([&] { first.lapq(yaml, first.calibration(folder.path(), &stopping)); }, "interrupted");
-    if (batches > 14) {
-      const auto best = io::load_checkpoint(folder / "lapq_best");
-      LapqWorld left;
-      left.graph = best.graph.clone();
-      REQUIRE(left.loss() == Approx(record_in(folder).at("search").at("best").at("loss").get<double>()));
+    if (batches == 0) {
+      require_error([&] { first.lapq(yaml, first.calibration(folder.path(), &stopping)); }, "interrupted");
+    } else {
+      const auto quantizer = first.lapq(yaml, first.calibration(folder.path(), &stopping));
+      REQUIRE_THAT(quantizer->unmet(),
+                   Catch::StartsWith(fmt::format("LAPQ was interrupted after {} evaluations: the run's files hold the "
+                                                 "best so far (loss ",
+                                                 batches)));
+      REQUIRE_THAT(quantizer->unmet(),
+                   Catch::EndsWith(fmt::format("; 'compress run --resume {}' goes on", folder.path().string())));
+      REQUIRE(first.loss() == Approx(least_loss(record_in(folder))).epsilon(1e-4));
     }
     LapqWorld second;
     second.lapq(yaml, second.calibration(folder.path()));
@@ -175,17 +186,62 @@ TEST_CASE("lapq_quantizer: an interrupted run leaves the best network so far and
   }
 }
 
+TEST_CASE("lapq_quantizer: interrupted before it is where it was, a run leaves its record alone") {
+  const std::string yaml = "{bits_weights: 3, bits_activations: 3, maxiter: 1}";
+  const TemporaryFolder folder;
+  const auto interrupt = [&](int batches) {
+    LapqWorld world;
+    const compress::search::test::StoppingTask stopping(*world.task, batches);
+    return world.lapq(yaml, world.calibration(folder.path(), &stopping))->unmet();
+  };
+  REQUIRE_FALSE(interrupt(8).empty());
+  const auto record = record_in(folder);
+  REQUIRE(least_loss(record) < record.at("losses").at("start").get<double>());
+  require_error([&] { interrupt(0); }, "interrupted");  // the clips of the best p are not at hand
+  REQUIRE(record_in(folder) == record);
+}
+
+TEST_CASE("lapq_quantizer: out of time, a resumed run takes the best that the earlier one found") {
+  LapqWorld first, second;
+  const TemporaryFolder folder;
+  const compress::search::test::StoppingTask stopping(*first.task, 8);
+  first.lapq("{bits_weights: 3, bits_activations: 3}", first.calibration(folder.path(), &stopping));
+  const auto quantizer =
+      second.lapq("{bits_weights: 3, bits_activations: 3, time_budget: 1e-9}", second.calibration(folder.path()));
+  REQUIRE_THAT(quantizer->unmet(), Catch::StartsWith("LAPQ stopped after 1e-09 s, its limit of time: the run's files"));
+  REQUIRE(second.loss() == Approx(least_loss(record_in(folder))).epsilon(1e-4));
+}
+
+TEST_CASE("lapq_quantizer: an interrupted bias correction is left out") {
+  for (const auto& [batches, text] : {std::pair{4, "LAPQ was interrupted after 4 evaluations: the run's files hold"},
+                                      std::pair{6, "LAPQ was interrupted: its bias correction is left out"}}) {
+    LapqWorld world;
+    const compress::search::test::StoppingTask stopping(*world.task, batches);
+    const auto quantizer = world.lapq("{bits_weights: 2, init_mode: NONE, maxfev: 3, bias_correction: true}",
+                                      world.calibration({}, &stopping));
+    REQUIRE_THAT(quantizer->unmet(), Catch::StartsWith(text));
+    LapqWorld plain;
+    plain.lapq("{bits_weights: 2, init_mode: NONE, maxfev: 3}");
+    REQUIRE(world.loss() == plain.loss());
+  }
+}
+
 TEST_CASE("lapq_quantizer: out of evaluations or time the best so far is taken, and the run fails") {
   for (const auto& [limit, text] :
-       {std::pair{"maxfev: 9", "LAPQ stopped at its limit of 9 evaluations; the best so far has loss "},
-        std::pair{"time_budget: 1e-9", "LAPQ stopped after 1e-09 s, its limit of time; the best so far has loss "}}) {
+       {std::pair{"maxfev: 9",
+                  "LAPQ stopped at its limit of 9 evaluations: the run's files hold the best so far (loss "},
+        std::pair{"time_budget: 1e-9",
+                  "LAPQ stopped after 1e-09 s, its limit of time: the run's files hold the best so far (loss "}}) {
     INFO(limit);
     LapqWorld world;
     const TemporaryFolder folder;
     const auto quantizer =
         world.lapq("{bits_weights: 3, init_mode: L3, " + std::string(limit) + "}", world.calibration(folder.path()));
     REQUIRE(quantizer->unmet().find(text) == 0);
-    REQUIRE(world.loss() == Approx(record_in(folder).at("search").at("best").at("loss").get<double>()));
+    REQUIRE(world.loss() == Approx(least_loss(record_in(folder))).epsilon(1e-4));
+    const auto resumed = make_quantizer("LapqQuantizer", "{}");
+    resumed->load(quantizer->save());
+    REQUIRE(resumed->unmet() == quantizer->unmet());
   }
 }
 
@@ -236,7 +292,7 @@ TEST_CASE("lapq_quantizer: arguments that do not go together are refused") {
                 "'maxiter' counts the iterations of Powell's method; 'sbplx' has none", "'maxfev' or 'time_budget'");
   require_error([] { make_quantizer("LapqQuantizer", "{method: sbplx, basinhopping: true}"); },
                 "'basinhopping' with 'sbplx' needs a limit: 'maxfev' or 'time_budget'");
-  require_error([] { make_quantizer("LapqQuantizer", "{init_mode: GAUSS, init_method: Powell}"); },
+  require_error([] { make_quantizer("LapqQuantizer", "{init_mode: GAUSS, init_method: powell}"); },
                 "'init_method' is 'powell', but the 'init_mode' is a formula without a search");
   require_error([] { make_quantizer("LapqQuantizer", "{eval_size: 2.5}"); },
                 "'eval_size' is 2.5: above 1 it is a number of samples");

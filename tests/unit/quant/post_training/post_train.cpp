@@ -136,6 +136,26 @@ c = Conv(again, %w.weight) kernel_shape=[1,1]
   REQUIRE(all.find_node("bent.quantizer") != nullptr);
 }
 
+TEST_CASE("post-train: an operator without any quantised form is named too, not what merely picks numbers") {
+  auto graph = filled_graph(R"(graph g(input: float[N,3,8,8]) -> (output = c, place = best)
+parameter v.weight: float[3,3,1,1]
+parameter n.weight: float[8]
+parameter w.weight: float[2,3,1,1]
+parameter bn.weight: float[3]
+parameter bn.bias: float[3]
+parameter bn.running_mean: float[3] fixed
+parameter bn.running_var: float[3] fixed
+first = Conv(input, %v.weight) kernel_shape=[1,1]
+bn = BatchNormalization(first, %bn.weight, %bn.bias, %bn.running_mean, %bn.running_var)
+normal = LayerNormalization(bn, %n.weight) axis=-1
+c = Conv(normal, %w.weight) kernel_shape=[1,1]
+best = ArgMax(c) axis=1
+)");
+  const auto line = captured_stderr([&] { quantize(graph, kNative, "{}", calibration_of({images()})); });
+  REQUIRE_THAT(line, Catch::Contains("onnxruntime has no quantised form of LayerNormalization ('normal'): such layers "
+                                     "stay in floating point"));
+}
+
 TEST_CASE("post-train: dynamic quantisation needs no samples and follows each batch") {
   auto graph = filled_graph(kResidual);
   quantize(graph, kNative, "{dynamic: true}");
@@ -172,15 +192,74 @@ TEST_CASE("post-train: wrong arguments are found before work starts") {
   const auto wrong = [](const std::string& yaml) { return [yaml] { make_quantizer(kNative, yaml); }; };
   require_error(wrong("{bits_weights: 20}"), "'bits_weights' is 20", "2 to 16 bits");
   require_error(wrong("{activations: gfpq, bits_activations: 6}"), "activations", "6");
-  require_error(wrong("{weights: float8_e4m3, bits_weights: 4}"), "'weights' is 4, but the format has 8 bits");
+  require_error(wrong("{weights: float8_e4m3, bits_weights: 4}"), "'bits_weights' is 4, but the format has 8 bits");
   require_error(wrong("{weights: gfpq, group_size: 4}"), "'group_size' goes with weights of integers");
   require_error(wrong("{observer: percentil}"), "unknown observer 'percentil'", "did you mean 'percentile'?");
   require_error(wrong("{observer: n_std}"), "n");
   require_error(wrong("{calibration_samples: 4, calibration_fraction: 0.5}"), "both given");
   require_error(wrong("{statistics: a.yaml, save_statistics: b.yaml}"), "'save_statistics' has nothing to write");
-  require_error(wrong("{dynamic: true, clip_search: true}"), "'dynamic' has no ranges to calibrate");
+  for (const std::string idle :
+       {"clip_search: true", "net_aware_ranges: true", "no_clip_layers: [relu1]", "statistics: a.yaml",
+        "save_statistics: a.yaml", "calibration_samples: 8", "calibration_fraction: 0.5"})
+    require_error(wrong("{dynamic: true, " + idle + "}"),
+                  "'dynamic' has no ranges to calibrate: '" + idle.substr(0, idle.find(':')) + "' does not go with it",
+                  "leave one of the two out");
+  for (const std::string observed : {"observer: mse", "overrides: {conv1: {observer: mse}}"})
+    require_error(wrong("{dynamic: true, " + observed + "}"),
+                  "'observer' chooses ranges that stay, but quantisation is dynamic: each batch has its own",
+                  "leave one of the two out");
+  REQUIRE(make_quantizer(kNative, "{dynamic: true}")->calibration_samples() == 0);
+  make_quantizer(kNative, "{dynamic: true, bias_correction: true, calibration_samples: 8, weight_observer: mse}");
+  require_error(wrong("{statistics: a.yaml, calibration_samples: 8}"),
+                "'calibration_samples' has nothing to do: the statistics come from 'a.yaml'");
+  require_error(wrong("{statistics: a.yaml, calibration_fraction: 0.5}"), "'calibration_fraction' has nothing to do");
+  make_quantizer(kNative, "{statistics: a.yaml, bias_correction: true, calibration_samples: 8}");
+  require_error(wrong("{bits_inputs: 16, quantize_inputs: false}"),
+                "'bits_inputs' is 16, but 'quantize_inputs' is false");
+  require_error(wrong("{bits_inputs: 17}"), "'bits_inputs' is 17", "2 to 16 bits");
+  require_error(wrong("{scale_approx_mult_bits: 32}"), "'scale_approx_mult_bits'", "in [2, 31]");
+  for (const std::string format : {"gfpq", "float16"})
+    require_error(wrong("{activations: " + format + ", scale_rule: power_of_two}"), "with scale_rule 'power_of_two'",
+                  "'activations'");
+  require_error(wrong("{overrides: {conv1: {fpq_module: 8}}}"), "'fpq_module' is 8", "16, 32 or 64");
   REQUIRE(make_quantizer(kNative, "{observer: null, weight_observer: null}")->post_training());
   REQUIRE(make_quantizer(kNative, "{calibration_fraction: 0.25}")->calibration_fraction() == 0.25);
+}
+
+TEST_CASE("post-train: the graph's inputs can have bits of their own") {
+  const auto graph = quantised_residual(kNative, "{bits_inputs: 12}");
+  REQUIRE(attributes_of(graph, "input.quantizer").integer("bits", 0) == 12);
+  REQUIRE(attributes_of(graph, "relu1.quantizer").integer("bits", 0) == 8);
+  REQUIRE(quantised_residual(kNative, "{bits_inputs: 32}").find_node("input.quantizer") == nullptr);
+}
+
+TEST_CASE("post-train: ranges are cut to what the next activation function can tell apart, on request") {
+  const std::string text = R"(graph g(input: float[N,3,8,8]) -> (output = out)
+parameter a.weight: float[2,3,1,1]
+a = Conv(input, %a.weight) kernel_shape=[1,1]
+pooled = MaxPool(a) kernel_shape=[3,3] pads=[1,1,1,1]
+bent = Clip(pooled) max=0.5 min=0.0
+out = Add(bent, bent)
+)";
+  const auto scale = [&](const std::string& yaml) {
+    auto graph = filled_graph(text);
+    quantize(graph, kNative, yaml, calibration_of({images()}));
+    return graph.parameter("a.quantizer.scale").value.item<double>();
+  };
+  REQUIRE(scale("{net_aware_ranges: true}") == Approx(0.5 / 255));
+  REQUIRE(scale("{}") > 1.0 / 255);
+}
+
+TEST_CASE("post-train: bias correction takes off the error of weights that the overflow guard put on 7 bits") {
+  const auto x = images();
+  const auto expected = evaluated(filled_graph(kResidual), x).mean(at::IntArrayRef{0});
+  const auto error = [&](const std::string& yaml) {
+    const auto graph = quantised_residual(kNative, yaml);
+    REQUIRE(attributes_of(graph, "conv2.weight.quantizer").integer("bits", 0) == 7);
+    return (evaluated(graph, x).mean(at::IntArrayRef{0}) - expected).abs().max().item<double>();
+  };
+  REQUIRE(error("{overflow_guard: seven_bits}") > 1e-4);
+  REQUIRE(error("{overflow_guard: seven_bits, bias_correction: true}") < 1e-5);
 }
 
 TEST_CASE("post-train: without a sample there are no ranges") {
@@ -262,5 +341,16 @@ TEST_CASE("post-train: wrong arguments of Distiller's quantiser are found before
                       "per_channel_wts: true}"),
                 "does not go with weights per channel");
   require_error(wrong("{fp16: true, fpq_module: 32}"), "'fp16' means fpq_module: 16");
-  require_error(wrong("{clip_search: true}"), "quantisation is dynamic");
+  require_error(wrong("{calibration_samples: 8, clip_acts: N_STD}"), "clip_n_stds: 2");
+  require_error(wrong("{clip_acts: GAUSS}"), "give 'model_activation_stats' or 'calibration_samples'");
+  require_error(wrong("{clip_search: true}"), "'clip_search' has no ranges to choose: quantisation is dynamic",
+                "give 'model_activation_stats' or 'calibration_samples'");
+  require_error(wrong("{save_statistics: a.yaml}"), "'save_statistics' has nothing to write: quantisation is dynamic",
+                "give 'calibration_samples'");
+  require_error(wrong("{model_activation_stats: a.yaml, calibration_samples: 8}"),
+                "'calibration_samples' has nothing to do: the statistics come from 'a.yaml'",
+                "leave one of the two out");
+  require_error(wrong("{bits_parameters: 20}"), "'bits_parameters' is 20", "2 to 16 bits");
+  require_error(wrong("{fpq_module: 8}"), "'fpq_module' is 8", "16, 32 or 64");
+  require_error(wrong("{scale_approx_mult_bits: 32}"), "'scale_approx_mult_bits'", "in [2, 31]");
 }

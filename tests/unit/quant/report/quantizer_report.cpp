@@ -1,7 +1,7 @@
 #include "quant/report/quantizer_report.h"
 
-#include "graph/text_form.h"
 #include "support/check_error.h"
+#include "support/quantization.h"
 #include "support/tensors.h"
 
 #include <ATen/TensorOperators.h>
@@ -16,20 +16,7 @@ namespace {
 
 /// One linear layer with quantisers on its input, weight and bias; the input's grid reaches from 0 to 3 in steps of 1.
 Graph linear() {
-  auto graph = parse_graph(R"(graph net(x: float[N,2]) -> (y = fc)
-parameter x.quantizer.scale: float[]
-parameter x.quantizer.zero_point: float[]
-parameter fc.weight: float[2,2]
-parameter fc.weight.quantizer.scale: float[2]
-parameter fc.weight.quantizer.zero_point: float[2]
-parameter fc.bias: float[2]
-parameter fc.bias.quantizer.scale: float[2]
-parameter fc.bias.quantizer.zero_point: float[2]
-x.quantizer = FakeQuantize(x, %x.quantizer.scale, %x.quantizer.zero_point) bits=2 signed=0 symmetric=0
-fc.weight.quantizer = FakeQuantize(%fc.weight, %fc.weight.quantizer.scale, %fc.weight.quantizer.zero_point) axis=0 bits=8 narrow_range=1
-fc.bias.quantizer = FakeQuantize(%fc.bias, %fc.bias.quantizer.scale, %fc.bias.quantizer.zero_point) axis=0 bits=32 narrow_range=1
-fc = Gemm(x.quantizer, fc.weight.quantizer, fc.bias.quantizer) transB=1
-)");
+  auto graph = quantized_linear(2, 2, 2);
   graph.assign("x.quantizer.scale", at::scalar_tensor(1.0, at::kFloat));
   graph.assign("fc.weight", numbers({1, -2, 0.25, 40}).reshape({2, 2}).to(at::kFloat));
   graph.assign("fc.weight.quantizer.scale", numbers({0.5, 0.25}).to(at::kFloat));
@@ -84,7 +71,6 @@ TEST_CASE("quantizer_report: activations are watched batch by batch") {
 
 TEST_CASE("quantizer_report: other formats have a name and no range of integers") {
   auto graph = linear();
-  graph.node("fc.weight.quantizer").attributes.erase("narrow_range");
   ops::set_grid(graph.node("fc.weight.quantizer").attributes, {.bits = 8, .format = ops::GridFormat::float8_e4m3});
   graph.touch();
   const quant::QuantizerWatch watch(graph);

@@ -111,6 +111,29 @@ TEST_CASE("layer rules: a pattern that matches nothing is an error with place an
                 "'fc(' is not a valid regular expression", "no_clip_layers");
 }
 
+TEST_CASE("layer rules: a pattern that matches only batch-norm, which is folded, is an error that names the layer") {
+  const auto wrong = [](const std::string& quantizer, const std::string& yaml) {
+    return [=] {
+      auto graph = filled_graph(kResidual);
+      quantize(graph, quantizer, yaml, calibration_of({random_tensor({4, 3, 8, 8}, 9)}));
+    };
+  };
+  require_error(wrong("PostTrainQuantizer", "overrides:\n  bn1: {bits_activations: 4}\n"), "recipe.yaml:2:3",
+                "override 'bn1' matches nothing but batch-norm ('bn1'), which is folded into 'conv1'",
+                "name the layer that takes it up: 'conv1'");
+  require_error(wrong("PostTrainMinMaxQuantizer", "overrides: {'op:BatchNormalization': {bits_weights: 4}}"),
+                "override 'op:BatchNormalization' matches nothing but batch-norm");
+  require_error(wrong("PostTrainQuantizer", "no_clip_layers: [bn2]"), "no_clip_layers: 'bn2' matches nothing but",
+                "'conv2'");
+  require_error(
+      wrong("QuantAwareTrainRangeLinearQuantizer", "{bits_weights: 8, overrides: {bn1: {bits_activations: 4}}}"),
+      "override 'bn1' matches nothing but batch-norm ('bn1'), which is folded into 'conv1'");
+  wrong("QuantAwareTrainRangeLinearQuantizer",
+        "{bits_weights: 8, fold_batchnorm: false, overrides: {bn1: {bits_activations: 4}}}")();
+  wrong("PostTrainQuantizer", "overrides: {'(bn|conv)1': {bits_activations: 4}}")();
+  wrong("PostTrainLinearQuantizer", "{calibration_samples: 4, overrides: {bn1: {make_identity: true}}}")();
+}
+
 TEST_CASE("layer rules: a layer can be left in floating point") {
   auto graph = filled_graph(kResidual);
   quantize(graph, "PostTrainMinMaxQuantizer",

@@ -4,6 +4,7 @@
 
 #include "core/file.h"
 #include "graph/text_form.h"
+#include "support/check_error.h"
 #include "support/close.h"
 #include "support/quantization.h"
 #include "support/run_op.h"
@@ -269,4 +270,9 @@ TEST_CASE("ConvBatchNormalization: pairs that Distiller refuses are none here ei
     const auto infos = infos_of(inputs);
     REQUIRE_THROWS_WITH(ops::op_of(node).infer({node, infos}), Catch::Contains("do not make a"));
   }
+}
+
+TEST_CASE("fold_batchnorm: what it refuses", "[quant]") {
+  require_error([] { make_quantizer("QuantAwareTrainRangeLinearQuantizer", "{fold_batchnorm: twice}"); },
+                "'fold_batchnorm' must be true, false or exact");
 }

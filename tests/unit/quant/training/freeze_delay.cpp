@@ -3,6 +3,9 @@
 #include "support/close.h"
 #include "unit/quant/training/training_world.h"
 
+#include <ATen/ops/ones_like.h>
+#include <ATen/ops/zeros_like.h>
+
 #include <nlohmann/json.hpp>
 
 using namespace compress;
@@ -84,4 +87,24 @@ TEST_CASE("freeze delay: masked weights stay zero", "[quant]") {
   read_into(now, "{freeze_bn_delay: 0}");
   now.on_minibatch_begin(world.state);
   REQUIRE(world.graph.parameter("conv1.weight").value.masked_select(weight.mask.eq(0)).eq(0).all().item<bool>());
+}
+
+TEST_CASE("freeze delay: a channel that was pruned as a whole stays zero, and its folded bias does not learn") {
+  TrainingWorld world("bits_activations: 8, bits_weights: 4");
+  for (const char* name : {"conv1.weight", "bn1.weight", "bn1.bias"}) {
+    auto& parameter = world.graph.parameter(name);
+    parameter.mask = at::ones_like(parameter.value.detach());
+    parameter.mask.select(0, 2).zero_();
+    world.graph.writable(name).detach().mul_(parameter.mask);
+  }
+  auto& gamma = world.graph.parameter("bn2.weight");  // without its beta the folded bias is not zero
+  gamma.mask = at::zeros_like(gamma.value.detach());
+  FreezeDelay now;
+  read_into(now, "{freeze_bn_delay: 0}");
+  now.on_minibatch_begin(world.state);
+  const auto& bias = world.graph.parameter("conv1.bias");
+  REQUIRE(bias.value[2].item<double>() == 0);
+  REQUIRE(bias.mask.eq(0).sum().item<int64_t>() == 1);
+  REQUIRE(bias.mask[2].item<double>() == 0);
+  REQUIRE_FALSE(world.graph.parameter("conv2.bias").mask.defined());
 }

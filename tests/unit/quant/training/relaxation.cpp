@@ -1,6 +1,9 @@
 #include "quant/training/relaxation.h"
 
+#include "quant/training/freeze_delay.h"
 #include "unit/quant/training/training_world.h"
+
+#include <ATen/core/grad_mode.h>
 
 #include <nlohmann/json.hpp>
 
@@ -43,15 +46,47 @@ TEST_CASE("relaxation: bits come down to each grid's own, an epoch behind the st
   REQUIRE(relaxation.unmet(world.graph).empty());
 }
 
-TEST_CASE("relaxation: the learning rate is multiplied with the policies' factor", "[quant]") {
+TEST_CASE("relaxation: at the grids' own bits it ends, and the learning rate stays", "[quant]") {
+  TrainingWorld world("bits_activations: 6, bits_weights: 6");
+  auto relaxation = relaxation_of("{W_bits: 7, x_bits: 7, lr_scaler: 0.5}");
+  for (int i = 0; i < 9; ++i) epoch(relaxation, world, 1);
+  REQUIRE(world.bits() == BitPair{6, 6});
+  REQUIRE(world.state.lr_scale == 0.5);
+}
+
+TEST_CASE("relaxation: the learning rate is multiplied, on top of the policies' factor", "[quant]") {
   TrainingWorld world("bits_activations: 4, bits_weights: 4");
   auto relaxation = relaxation_of("{W_bits: 8, x_bits: 8, lr_scaler: 0.5}");
   epoch(relaxation, world, 1);
   epoch(relaxation, world, 1);
+  REQUIRE(world.state.lr_scale == 1);
   epoch(relaxation, world, 1);
-  world.state.lr_factor = 0.1;
-  relaxation.before_parameter_optimization(world.state);
-  REQUIRE(world.optimizer->lr() == Approx(0.001 * 0.1 * 0.5));
+  REQUIRE(world.state.lr_scale == 0.5);
+}
+
+TEST_CASE("relaxation: a point's learning rate is that of its first step, whatever the policies' factor is",
+          "[quant]") {
+  TrainingWorld world("bits_activations: 4, bits_weights: 4");
+  auto relaxation = relaxation_of("{W_bits: 8, x_bits: 8, custom_scaler: [{W_bits: 6, x_bits: 6, lr: 0.02}]}");
+  epoch(relaxation, world, 1);
+  epoch(relaxation, world, 1);
+  world.state.lr_factor = 0.5;  // of the last epoch
+  relaxation.on_epoch_begin(world.state);
+  world.state.lr_factor = 0;  // a warm-up begins
+  relaxation.on_minibatch_begin(world.state);
+  REQUIRE(world.state.lr_scale == 1);
+  train::Memory memory;
+  relaxation.save(memory);
+  auto resumed = relaxation_of("{W_bits: 8, x_bits: 8, custom_scaler: [{W_bits: 6, x_bits: 6, lr: 0.02}]}");
+  resumed.load(memory);
+  for (auto* some : {&relaxation, &resumed}) {
+    world.state.lr_factor = 0.1;
+    some->on_minibatch_begin(world.state);
+    REQUIRE(world.optimizer->base_lr() * world.state.lr_factor * world.state.lr_scale == Approx(0.02));
+    world.state.lr_factor = 0.05;
+    some->on_minibatch_begin(world.state);
+    REQUIRE(world.optimizer->base_lr() * world.state.lr_factor * world.state.lr_scale == Approx(0.01));
+  }
 }
 
 TEST_CASE("relaxation: a divergence brings back the best weights and the optimiser's state", "[quant]") {
@@ -69,8 +104,39 @@ TEST_CASE("relaxation: a divergence brings back the best weights and the optimis
   const auto now = world.optimizer->state();
   REQUIRE(now.size() == momentum.size());
   for (const auto& [name, tensor] : momentum) REQUIRE(now.at(name).equal(tensor));
-  relaxation.before_parameter_optimization(world.state);
-  REQUIRE(world.optimizer->lr() == Approx(0.001 * 0.2));
+  REQUIRE(world.state.lr_scale == Approx(0.2));
+}
+
+TEST_CASE("relaxation: what has been masked since stays zero when the best weights come back", "[quant]") {
+  TrainingWorld world("bits_activations: 4, bits_weights: 4");
+  auto relaxation = relaxation_of("{W_bits: 8, x_bits: 8, divergence_policy: lower_lr}");
+  epoch(relaxation, world, 1);
+  epoch(relaxation, world, 2);
+  auto& weight = world.graph.parameter("conv1.weight");
+  weight.mask = random_tensor(weight.value.sizes().vec(), 3).gt(0).to(at::kFloat);
+  const at::NoGradGuard no_grad;
+  world.graph.writable("conv1.weight").mul_(weight.mask);
+  auto& hidden = world.graph.parameter("fc.weight");  // masked in the forward pass alone
+  hidden.mask = random_tensor(hidden.value.sizes().vec(), 4).gt(0).to(at::kFloat);
+  relaxation.on_epoch_begin(world.state);
+  REQUIRE(weight.value.masked_select(weight.mask.eq(0)).eq(0).all().item<bool>());
+  REQUIRE(weight.value.masked_select(weight.mask.ne(0)).ne(0).all().item<bool>());
+  REQUIRE(hidden.value.masked_select(hidden.mask.eq(0)).ne(0).all().item<bool>());
+}
+
+TEST_CASE("relaxation: after an edit of the network its best weights are those of another one, and stay away",
+          "[quant]") {
+  TrainingWorld world("bits_activations: 4, bits_weights: 4");
+  auto relaxation = relaxation_of("{W_bits: 8, x_bits: 8, divergence_policy: lower_lr}");
+  epoch(relaxation, world, 1);
+  epoch(relaxation, world, 2);
+  FreezeDelay now;
+  read_into(now, "{freeze_bn_delay: 0}");
+  now.on_minibatch_begin(world.state);
+  world.optimizer->bind(world.graph);
+  const auto folded = world.graph.parameter("conv1.weight").value.detach().clone();
+  relaxation.on_epoch_begin(world.state);
+  REQUIRE(world.graph.parameter("conv1.weight").value.equal(folded));
 }
 
 TEST_CASE("relaxation: it goes on where it was", "[quant]") {

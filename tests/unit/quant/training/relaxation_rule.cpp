@@ -27,7 +27,7 @@ std::vector<std::pair<int64_t, int64_t>> bits_over(RelaxationMachine machine, co
   return bits;
 }
 
-using Bits = std::vector<std::pair<int64_t, int64_t>>;
+using BitPairs = std::vector<std::pair<int64_t, int64_t>>;
 
 }  // namespace
 
@@ -50,20 +50,20 @@ TEST_CASE("relaxation: a stale loss lowers the bits down to the stop condition",
   const auto rule = rule_from("{bit_scaler: -2, W_bit_stop_condition: 5, x_bit_stop_condition: 6}");
   // falling fast, then stale; the first epoch of a precision has nothing to compare with
   REQUIRE(bits_over({rule, {8, 8}}, {1.0, 0.8, 0.795, 0.79, 0.789, 0.789, 0.7885, 0.788}) ==
-          Bits{{8, 8}, {8, 8}, {8, 8}, {8, 8}, {8, 8}, {8, 8}, {8, 8}, {6, 6}, {6, 6}});
+          BitPairs{{8, 8}, {8, 8}, {8, 8}, {8, 8}, {8, 8}, {8, 8}, {8, 8}, {6, 6}, {6, 6}});
   REQUIRE(bits_over({rule, {8, 8}}, {1.0, 0.999, 0.7, 0.699, 0.5, 0.4999}) ==
-          Bits{{8, 8}, {8, 8}, {6, 6}, {6, 6}, {5, 6}, {5, 6}, {5, 6}});
+          BitPairs{{8, 8}, {8, 8}, {6, 6}, {6, 6}, {5, 6}, {5, 6}, {5, 6}});
 }
 
 TEST_CASE("relaxation: without a loss below abs_loss_stale it takes for_epochs_no_abs_bound epochs", "[quant]") {
   const auto rule = rule_from("{abs_loss_stale: 0.1, for_epochs_no_abs_bound: 2}");
-  REQUIRE(bits_over({rule, {8, 8}}, {1.0, 0.999, 0.998, 0.997}) == Bits{{8, 8}, {8, 8}, {8, 8}, {7, 7}, {7, 7}});
+  REQUIRE(bits_over({rule, {8, 8}}, {1.0, 0.999, 0.998, 0.997}) == BitPairs{{8, 8}, {8, 8}, {8, 8}, {7, 7}, {7, 7}});
 }
 
 TEST_CASE("relaxation: improvements that scatter are not stale", "[quant]") {
   const auto rule = rule_from("{delta_loss_running_std_stale: 0.1, delta_loss_less_than: 0.5}");
-  REQUIRE(bits_over({rule, {8, 8}}, {1.0, 0.9, 0.2}) == Bits{{8, 8}, {8, 8}, {7, 7}, {7, 7}});
-  REQUIRE(bits_over({rule, {8, 8}}, {2.0, 1.41, 1.4, 1.39}) == Bits{{8, 8}, {8, 8}, {8, 8}, {8, 8}, {8, 8}});
+  REQUIRE(bits_over({rule, {8, 8}}, {1.0, 0.9, 0.2}) == BitPairs{{8, 8}, {8, 8}, {7, 7}, {7, 7}});
+  REQUIRE(bits_over({rule, {8, 8}}, {2.0, 1.41, 1.4, 1.39}) == BitPairs{{8, 8}, {8, 8}, {8, 8}, {8, 8}, {8, 8}});
 }
 
 TEST_CASE("relaxation: lowering multiplies the learning rate, unless it must not", "[quant]") {
@@ -78,8 +78,10 @@ TEST_CASE("relaxation: lowering multiplies the learning rate, unless it must not
 }
 
 TEST_CASE("relaxation: one side alone can be lowered", "[quant]") {
-  REQUIRE(bits_over({rule_from("{scale_x: false, W_bit_scaler: -3}"), {8, 8}}, {1, 1}) == Bits{{8, 8}, {8, 8}, {5, 8}});
-  REQUIRE(bits_over({rule_from("{scale_W: false, x_bit_scaler: -3}"), {8, 8}}, {1, 1}) == Bits{{8, 8}, {8, 8}, {8, 5}});
+  REQUIRE(bits_over({rule_from("{scale_x: false, W_bit_scaler: -3}"), {8, 8}}, {1, 1}) ==
+          BitPairs{{8, 8}, {8, 8}, {5, 8}});
+  REQUIRE(bits_over({rule_from("{scale_W: false, x_bit_scaler: -3}"), {8, 8}}, {1, 1}) ==
+          BitPairs{{8, 8}, {8, 8}, {8, 5}});
 }
 
 TEST_CASE("relaxation: a divergence brings the best weights back and lowers the bits", "[quant]") {
@@ -121,10 +123,31 @@ TEST_CASE("relaxation: points of one's own come one after the other", "[quant]")
   machine.end_epoch(1);
   machine.end_epoch(0.999);
   REQUIRE(machine.precision() == Precision{4, 8});
-  REQUIRE_FALSE(machine.ended());
   machine.end_epoch(1);
-  machine.end_epoch(0.999);
-  REQUIRE(machine.ended());
+  REQUIRE_FALSE(machine.end_epoch(0.999).changed);
+  REQUIRE_FALSE(machine.end_epoch(100).reload_best);  // it has ended
+}
+
+TEST_CASE("relaxation: a point may change the learning rate alone", "[quant]") {
+  RelaxationMachine machine(rule_from("{custom_scaler: [{W_bits: 8, x_bits: 8, lr: 0.01}, {W_bits: 8, x_bits: 8, "
+                                      "lr: 0.001}, {W_bits: 6, x_bits: 6, lr: 0.0005}]}"),
+                            {8, 8});
+  for (const double lr : {0.01, 0.001, 0.0005}) {
+    machine.end_epoch(1);
+    const auto decision = machine.end_epoch(0.999);
+    REQUIRE(decision.lr == lr);
+    REQUIRE(decision.changed == (lr == 0.0005));
+  }
+  REQUIRE(machine.precision() == Precision{6, 6});
+}
+
+TEST_CASE("relaxation: where no grid can be lowered any more it ends", "[quant]") {
+  RelaxationMachine machine(rule_from("{}"), {8, 8});
+  machine.end_epoch(1);
+  const auto decision = machine.end_epoch(0.999, /*can_lower=*/false);
+  REQUIRE_FALSE(decision.changed);
+  REQUIRE(decision.lr_factor == 1);
+  REQUIRE(machine.precision() == Precision{8, 8});
   REQUIRE_FALSE(machine.end_epoch(100).reload_best);
 }
 
@@ -150,11 +173,10 @@ TEST_CASE("relaxation: what it keeps goes on as if nothing had happened", "[quan
 }
 
 TEST_CASE("relaxation: what its arguments refuse", "[quant]") {
-  REQUIRE_THROWS_WITH(rule_from("{bit_scaler: 1}"), Catch::Contains("bit_scaler"));
+  REQUIRE_THROWS_WITH(rule_from("{bit_scaler: 1}"), Catch::Contains(" 'bit_scaler' "));
   REQUIRE_THROWS_WITH(rule_from("{lr_scaler: 0}"), Catch::Contains("lr_scaler"));
   REQUIRE_THROWS_WITH(rule_from("{custom_scaler: [{W_bits: 4}]}"), Catch::Contains("x_bits"));
-  REQUIRE_THROWS_WITH(rule_from("{regimes: {early: {W_bits: 4, x_bits: 4}}}"),
-                      Catch::Contains("an epoch of 'regimes'"));
+  REQUIRE_THROWS_WITH(rule_from("{regimes: {early: {W_bits: 4, x_bits: 4}}}"), Catch::Contains("'epoch of regimes'"));
   REQUIRE_THROWS_WITH(rule_from("{regimes: 4}"), Catch::Contains("'regimes' must be a map from epochs to bits"));
   REQUIRE_THROWS_WITH(rule_from("{custom_scaler: 4}"), Catch::Contains("'custom_scaler' must be a list"));
 }

@@ -8,6 +8,7 @@
 #include "support/close.h"
 #include "support/quantization.h"
 #include "unit/quant/training/presets.h"
+#include "unit/quant/training/training_world.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
@@ -203,10 +204,74 @@ TEST_CASE("training quantisers: learned scales of single channels are thinned wi
   }
 }
 
+TEST_CASE("training quantisers: bits of inputs that are not quantised are refused") {
+  require_error([] { make_quantizer("LsqQuantizer", "{quantize_inputs: false, num_bits_inputs: 8}"); },
+                "'num_bits_inputs' is 8, but inputs are not quantised", "set 'quantize_inputs: true', or leave it out");
+  require_error([] { make_quantizer("DorefaQuantizer", "{num_bits_inputs: 8}"); }, "inputs are not quantised");
+}
+
 TEST_CASE("training quantisers: those that begin with ranges say how many samples they want; others look at none") {
   REQUIRE(make_quantizer("LsqQuantizer", "{calibration_samples: 64}")->calibration_samples() == 64);
   REQUIRE(make_quantizer("DorefaQuantizer", "{}")->calibration_samples() == 0);
   require_error([] { make_quantizer("DorefaQuantizer", "{calibration_samples: 64}"); }, "calibration_samples");
   require_error([] { make_quantizer("LsqQuantizer", "{bits_weights: 1}"); }, "bits_weights");
   REQUIRE_NOTHROW(make_quantizer("PACTQuantizer", "{bits_weights: 1}"));
+}
+
+TEST_CASE("training quantisers: bits that begin no higher than they end are refused") {
+  const auto make = [](const std::string& arguments) {
+    make_quantizer("QuantAwareTrainRangeLinearQuantizer", "{bits_activations: 8, bits_weights: 4, " + arguments + "}");
+  };
+  require_error([&] { make("relaxation: {W_bits: 3}"); },
+                "'W_bits' is 3, but no grid of weights ever has fewer than 4 bits, its own",
+                "relaxation begins above the bits that training ends with");
+  require_error([&] { make("relaxation: {x_bits: 7}"); },
+                "'x_bits' is 7, but no grid of values ever has fewer than 8 bits, its own");
+  require_error([&] { make("relaxation: {W_bits: 4, x_bits: 8}"); },
+                "'relaxation' begins with 4 bits for weights and 8 for values, and no grid has fewer in the end "
+                "(bits_weights 4, bits_activations 8)");
+  REQUIRE_NOTHROW(make("relaxation: {W_bits: 4, x_bits: 8, regimes: {0: {W_bits: 8, x_bits: 8}}}"));
+  REQUIRE_NOTHROW(make("relaxation: {W_bits: 3, x_bits: 8}, overrides: {fc: {bits_weights: 2}}"));
+  require_error([&] { make("initial_bits: 4"); }, "'initial_bits' is 4, and no grid has fewer in the end");
+  REQUIRE_NOTHROW(make("initial_bits: 3, overrides: {fc: {bits_weights: 2}}"));
+  require_error([] { make_quantizer("DorefaQuantizer", "{initial_bits: 8}"); },
+                "no grid has fewer in the end (bits_weights 32, bits_activations 32)");
+  require_error(
+      [] {
+        make_quantizer("DorefaQuantizer", "{bits_weights: 4, relaxation: {regimes: {9: {W_bits: 6, x_bits: 6}}}}")
+            ->check_epochs(8);
+      },
+      "'regimes' has epoch 9, but the last epoch of its policy is 8");
+}
+
+TEST_CASE("training quantisers: a run that goes on behind the policy's epochs still knows what was not reached") {
+  const std::string yaml = "{bits_activations: 4, bits_weights: 4, initial_bits: 8}";
+  TrainingWorld world("bits_activations: 4, bits_weights: 4");
+  const auto first = make_quantizer("QuantAwareTrainRangeLinearQuantizer", yaml);
+  first->on_epoch_begin(world.state);
+  const auto resumed = make_quantizer("QuantAwareTrainRangeLinearQuantizer", yaml);
+  resumed->load(first->save());
+  resumed->on_training_begin(world.state);
+  resumed->on_training_end(world.state);
+  quant::finish(world.graph);
+  REQUIRE_THAT(resumed->unmet(), Catch::Contains("not lowered to those asked for"));
+}
+
+TEST_CASE("training quantisers: weights that end with one bit may begin with more") {
+  for (const std::string name : {"DorefaQuantizer", "PACTQuantizer"}) {
+    INFO(name);
+    const std::string yaml = "{bits_weights: 1, bits_activations: 4, initial_bits: 3}";
+    auto graph = quantised_by(kResidual, {name, yaml});
+    const auto quantizer = make_quantizer(name, yaml);
+    TrainingWorld world("bits_activations: 4, bits_weights: 4");  // for what else a state refers to
+    train::State state{.graph = graph, .optimizer = *world.optimizer, .data = world.data, .task = *world.task};
+    for (const int64_t bits : {3, 2, 1, 1}) {
+      quantizer->on_epoch_begin(state);
+      REQUIRE(graph.node("conv1.weight.quantizer").attributes.integer("bits", 0) == bits);
+      ops::verify(graph);
+    }
+    gradient_descent(graph, 2, 0.01);
+    quantizer->on_training_end(state);
+    REQUIRE(quantizer->unmet().empty());
+  }
 }
