@@ -83,7 +83,7 @@ at::Tensor apply_affine(const BatchNormCall& call, const Affine& affine) {
 }
 
 /// What the grid is made for: x's extremes go through the affine function and the clamp, which both keep their order.
-Rounding rounding_of(const BatchNormCall& call, const Affine& affine, const ChannelExtremes& extremes) {
+ops::Rounding rounding_of(const BatchNormCall& call, const Affine& affine, const ChannelExtremes& extremes) {
   float low = std::numeric_limits<float>::infinity(), high = -low;
   for (size_t c = 0; c < affine.scale.size(); ++c)
     for (const float x : {extremes.low[c], extremes.high[c]}) {
@@ -94,7 +94,7 @@ Rounding rounding_of(const BatchNormCall& call, const Affine& affine, const Chan
   return call.grid(low, high);
 }
 
-at::Tensor apply_rounded_affine(const BatchNormCall& call, const Affine& affine, Rounding rounding) {
+at::Tensor apply_rounded_affine(const BatchNormCall& call, const Affine& affine, ops::Rounding rounding) {
   auto y = at::empty_like(call.x);
   normalize(call.x.const_data_ptr<float>(), y.mutable_data_ptr<float>(), extent_of(call.x), affine, call.clamp,
             rounding);
@@ -102,7 +102,7 @@ at::Tensor apply_rounded_affine(const BatchNormCall& call, const Affine& affine,
 }
 
 /// The gradient passes where clamp and grid both let it.
-Clamp with_reach(Clamp clamp, Rounding rounding) {
+Clamp with_reach(Clamp clamp, ops::Rounding rounding) {
   clamp.gate_low = std::max(clamp.gate_low, (rounding.low - ops::kGridReach) * rounding.scale);
   clamp.gate_high = std::min(clamp.gate_high, (rounding.high + ops::kGridReach) * rounding.scale);
   return clamp;

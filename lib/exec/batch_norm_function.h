@@ -16,7 +16,7 @@ struct BatchNormCall {
   Clamp clamp = {};
   /// Training, without addition: what comes out of the clamp is put on the grid that this makes of its least and its
   /// greatest number. The gradient passes where the grid reaches, too.
-  std::function<Rounding(float low, float high)> grid = {};
+  std::function<ops::Rounding(float low, float high)> grid = {};
 };
 
 /// True when the loops can run it: dense float32 on the CPU, channels innermost; `other` as x.

@@ -1,7 +1,7 @@
 #include "exec/batch_norm_loops.h"
 
-#include "exec/vectorised.h"
 #include "ops/parallel.h"
+#include "ops/vectorised.h"
 
 #include <algorithm>
 
@@ -159,8 +159,8 @@ COMPRESS_VECTORISED void apply_rounded(const float* __restrict x,
                                        float* __restrict y,
                                        int64_t count,
                                        Clamp clamp,
-                                       Rounding rounding) {
-  for (int64_t i = 0; i < count; ++i) y[i] = nearest(limit(x[i] * scale[i] + shift[i], clamp), rounding);
+                                       ops::Rounding rounding) {
+  for (int64_t i = 0; i < count; ++i) y[i] = ops::nearest(limit(x[i] * scale[i] + shift[i], clamp), rounding);
 }
 
 COMPRESS_VECTORISED void apply_add(const float* __restrict x,
@@ -300,7 +300,7 @@ void normalize(const float* x, const float* other, float* y, Extent extent, cons
   });
 }
 
-void normalize(const float* x, float* y, Extent extent, const Affine& affine, Clamp clamp, Rounding rounding) {
+void normalize(const float* x, float* y, Extent extent, const Affine& affine, Clamp clamp, ops::Rounding rounding) {
   const Blocks blocks(extent);
   const auto scale = blocks.repeat(affine.scale), shift = blocks.repeat(affine.shift);
   ops::run_tasks(blocks.tasks, [&](int64_t task) {

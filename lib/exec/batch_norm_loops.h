@@ -1,6 +1,6 @@
 #pragma once
 
-#include "exec/rounding.h"
+#include "ops/rounding.h"
 
 #include <cstdint>
 #include <limits>
@@ -47,7 +47,7 @@ struct Affine {
 /// y = clamp(x * scale + shift + other); `other` may be null.
 void normalize(const float* x, const float* other, float* y, Extent extent, const Affine& affine, Clamp clamp);
 /// y = clamp(x * scale + shift) on a grid.
-void normalize(const float* x, float* y, Extent extent, const Affine& affine, Clamp clamp, Rounding rounding);
+void normalize(const float* x, float* y, Extent extent, const Affine& affine, Clamp clamp, ops::Rounding rounding);
 
 /// Sums over all rows of the gradient behind the clamp, and of its product with x - mean.
 struct GradientSums {

@@ -15,7 +15,7 @@ bool OutputGrid::fits(const Node& quantizer) {
   return spec.is_integer() && spec.bits <= 16 && ops::grid_axes(quantizer) == ops::GridAxes();
 }
 
-Rounding OutputGrid::follow(float low, float high, std::span<const at::Tensor* const> inputs) const {
+ops::Rounding OutputGrid::follow(float low, float high, std::span<const at::Tensor* const> inputs) const {
   const at::NoGradGuard no_grad;
   auto extremes = at::empty({2}, at::TensorOptions(at::kFloat));
   extremes.mutable_data_ptr<float>()[0] = low;

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "exec/rounding.h"
 #include "graph/graph.h"
+#include "ops/rounding.h"
 
 #include <ATen/core/Tensor.h>
 
@@ -18,7 +18,7 @@ public:
   explicit OutputGrid(const Node& quantizer) : node_(quantizer) {}
 
   /// Lets the grid follow a batch with these extremes. `inputs`: of the node, but the value.
-  Rounding follow(float low, float high, std::span<const at::Tensor* const> inputs) const;
+  ops::Rounding follow(float low, float high, std::span<const at::Tensor* const> inputs) const;
 
 private:
   Node node_;

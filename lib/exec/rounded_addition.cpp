@@ -2,9 +2,9 @@
 
 #include "exec/output_grid.h"
 #include "exec/unfused.h"
-#include "exec/vectorised.h"
 #include "ops/grid_rounding.h"
 #include "ops/parallel.h"
+#include "ops/vectorised.h"
 
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
@@ -58,12 +58,12 @@ COMPRESS_VECTORISED void add_and_watch(const float* __restrict a,
 
 /// The gradient passes from `above` (not itself) to `below`.
 COMPRESS_VECTORISED void round_and_note(
-    float* __restrict y, uint8_t* __restrict passes, Rounding rounding, float above, float below, int64_t count) {
+    float* __restrict y, uint8_t* __restrict passes, ops::Rounding rounding, float above, float below, int64_t count) {
 #pragma GCC ivdep
   for (int64_t i = 0; i < count; ++i) {
     const float v = y[i];
     passes[i] = static_cast<uint8_t>(v > above) & static_cast<uint8_t>(v <= below);
-    y[i] = nearest(v, rounding);
+    y[i] = ops::nearest(v, rounding);
   }
 }
 
@@ -80,7 +80,7 @@ void in_tasks(int64_t count, const std::function<void(int64_t offset, int64_t co
 
 struct Addition {
   float floor = -std::numeric_limits<float>::infinity();  ///< 0: with ReLU, whose gradient is 0 at 0
-  std::function<Rounding(float low, float high)> grid;
+  std::function<ops::Rounding(float low, float high)> grid;
 };
 
 /// y = max(a + b, floor), and its extremes.

@@ -2,6 +2,8 @@
 
 #include "ops/grid_format.h"
 #include "ops/parallel.h"
+#include "ops/rounding.h"
+#include "ops/vectorised.h"
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty_like.h>
@@ -29,20 +31,17 @@ rounded_by_tensors(const at::Tensor& x, const Grid& grid, const GridSpec& spec, 
   return {q.clamp_(spec.low(), spec.high()).sub_(zero_point).to(x.scalar_type()).mul_(scale), inside};
 }
 
-/// A stretch of memory with one scale; low and high are relative to the zero point.
-struct Stretch {
-  float scale, low, high;
-};
+COMPRESS_VECTORISED
+void round_all(const float* x, float* __restrict y, int64_t count, Rounding rounding) {
+  for (int64_t i = 0; i < count; ++i) y[i] = nearest(x[i], rounding);
+}
 
-/// One pass instead of eight. rint by adding 1.5 * 2^23: exact half-to-even for |x| < 2^22, which clamping one step
-/// outside the range ensures.
-void round_stretch(const float* x, float* y, bool* inside, int64_t count, Stretch s) {
-  constexpr float kMagic = 12582912.0F;
+COMPRESS_VECTORISED
+void note_inside(const float* x, bool* __restrict inside, int64_t count, Rounding rounding) {
+  const float low = rounding.low - kGridReach, high = rounding.high + kGridReach;
   for (int64_t i = 0; i < count; ++i) {
-    const float near = std::min(std::max(x[i] / s.scale, s.low - 1), s.high + 1);
-    const float q = (near + kMagic) - kMagic;
-    if (inside) inside[i] = near >= s.low - kGridReach && near <= s.high + kGridReach;
-    y[i] = std::min(std::max(q, s.low), s.high) * s.scale;
+    const float exact = x[i] / rounding.scale;
+    inside[i] = static_cast<int>(exact >= low) & static_cast<int>(exact <= high);
   }
 }
 
@@ -72,9 +71,10 @@ rounded_in_one_pass(const at::Tensor& x, const Grid& grid, const GridSpec& spec,
     while (begin < end) {
       const auto k = begin / length;
       const auto count = std::min(end, (k + 1) * length) - begin;
-      const Stretch stretch{scales[k], static_cast<float>(spec.low()) - zero_points[k],
-                            static_cast<float>(spec.high()) - zero_points[k]};
-      round_stretch(from + begin, to + begin, inside ? inside + begin : nullptr, count, stretch);
+      const Rounding rounding{scales[k], static_cast<float>(spec.low()) - zero_points[k],
+                              static_cast<float>(spec.high()) - zero_points[k]};
+      round_all(from + begin, to + begin, count, rounding);
+      if (inside) note_inside(from + begin, inside + begin, count, rounding);
       begin += count;
     }
   });

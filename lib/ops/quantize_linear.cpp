@@ -76,11 +76,11 @@ Kernel quantize_kernel(const Node& node) {
       return;
     }
     const auto [low, high] = integer_limits_of(node, type);
-    auto q = x.to(wide).div(scale).round();
+    auto q = x.to(wide).div(scale).round_();
     // Halves cannot hold all integers of 16 bits.
     if (wide != at::kDouble) q = q.to(at::kFloat);
-    if (call.has(2)) q = q.add(spread(node, call.in(2).to(at::kInt), x).to(q.scalar_type()));
-    call.out() = q.clamp(low, high).to(type);
+    if (call.has(2)) q.add_(spread(node, call.in(2).to(at::kInt), x).to(q.scalar_type()));
+    call.out() = q.clamp_(low, high).to(type);
   };
 }
 
@@ -92,13 +92,12 @@ at::ScalarType real_type(const Node& node, at::ScalarType scale) {
 Kernel dequantize_kernel(const Node& node) {
   return [node](Call& call) {
     const auto& x = call.in(0);
-    const bool whole = !is_float8(x.scalar_type());
-    auto q = whole ? x.to(at::kInt) : x.to(at::kFloat);
-    if (call.has(2) && whole) q = q.sub(spread(node, call.in(2).to(at::kInt), x));
     const auto& scale = call.in(1);
     const auto wide = scale.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-    const auto real = q.to(wide).mul(spread(node, scale, x).to(wide));
-    call.out() = real.to(real_type(node, scale.scalar_type()));
+    const bool exact = x.element_size() < 4;  // float32 holds it and its distance from the zero point
+    auto q = x.to(exact ? wide : at::kInt, /*non_blocking=*/false, /*copy=*/true);
+    if (call.has(2) && !is_float8(x.scalar_type())) q.sub_(spread(node, call.in(2), x).to(q.scalar_type()));
+    call.out() = q.to(wide).mul_(spread(node, scale, x).to(wide)).to(real_type(node, scale.scalar_type()));
   };
 }
 

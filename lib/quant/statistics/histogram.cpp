@@ -1,7 +1,7 @@
 #include "quant/statistics/histogram.h"
 
-#include "exec/vectorised.h"
 #include "ops/parallel.h"
+#include "ops/vectorised.h"
 
 #include <algorithm>
 #include <array>

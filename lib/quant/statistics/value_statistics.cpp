@@ -1,8 +1,8 @@
 #include "quant/statistics/value_statistics.h"
 
 #include "core/error.h"
-#include "exec/vectorised.h"
 #include "ops/parallel.h"
+#include "ops/vectorised.h"
 
 #include <ATen/core/grad_mode.h>
 

@@ -1,14 +1,13 @@
 #pragma once
 
-namespace compress::exec {
+namespace compress::ops {
 
-/// A grid of integers with one scale, as the loops of a training step take it; low and high are relative to the zero
-/// point.
+/// A grid of integers with one scale, as loops take it; low and high are relative to the zero point.
 struct Rounding {
   float scale = 1, low = 0, high = 0;
 };
 
-/// The nearest number on the grid, by division and half to even as ops::rounded(); not-a-number stays what it is.
+/// The nearest number on the grid, by division and half to even as rounded(); not-a-number stays what it is.
 /// Adding 1.5 * 2^23 rounds |x| < 2^22 exactly, which limiting one step outside the range ensures.
 inline float nearest(float v, Rounding rounding) {
   constexpr float kMagic = 12582912.0F;
@@ -21,4 +20,4 @@ inline float nearest(float v, Rounding rounding) {
   return q * rounding.scale;
 }
 
-}  // namespace compress::exec
+}  // namespace compress::ops
