@@ -125,6 +125,11 @@ at::Tensor by_output(const at::Tensor& weight, int64_t axis) {
   return weight.movedim(axis, 0).flatten(1);
 }
 
+/// The columns of a product's last matrix axis; the weight may be a stack of matrices.
+int64_t output_axis(const Node& node, const at::Tensor& weight) {
+  return node.op == "MatMul" ? weight.dim() - 1 : ops::op_of(node).weight_axis(node);
+}
+
 /// As the weight's quantiser asks for it, or as the finished network has it behind the layer.
 int64_t accumulator_bits(const Graph& graph, const Node& node, const Node& weights) {
   for (const auto* reader : graph.consumers(node.output()))
@@ -144,7 +149,7 @@ std::optional<IntegerLayer> real_layer(const Graph& graph, const Node& node) {
   const auto sizes = weights->values.sizes();
   return IntegerLayer{.node = &node,
                       .weight_quantizer = weights->quantizer,
-                      .weights = by_output(weights->values, op.weight_axis(node)),
+                      .weights = by_output(weights->values, output_axis(node, weights->values)),
                       .signed_weights = weights->is_signed,
                       .largest_input = input,
                       .bias = bias_of(graph, node, *weights),
@@ -168,11 +173,12 @@ std::optional<IntegerLayer> integer_layer(const Graph& graph, const Node& node) 
   const auto& places = found->second;
   const auto* weight = constant(graph, node, places.weight);
   if (!weight || !is_byte(*weight) || weight->dim() < 2) return std::nullopt;
-  const auto values = without_zero_point(*weight, constant(graph, node, places.zero_point), places.output_axis);
+  const auto axis = places.output_axis == 0 ? 0 : weight->dim() - 1;
+  const auto values = without_zero_point(*weight, constant(graph, node, places.zero_point), axis);
   const auto* bias = constant(graph, node, places.bias);
   const auto sizes = weight->sizes();
   return IntegerLayer{.node = &node,
-                      .weights = by_output(values, places.output_axis),
+                      .weights = by_output(values, axis),
                       .signed_weights = weight->scalar_type() == at::kChar,
                       .bias = bias ? bias->to(at::kLong).flatten() : at::Tensor(),
                       .depthwise = is_depthwise(node, {sizes.begin(), sizes.end()})};

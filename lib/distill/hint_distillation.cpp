@@ -29,7 +29,7 @@ public:
   HintDistillation() : FeatureDistiller("HintDistillation", "hint_loss") {}
 
   void before_parameter_optimization(train::State& state) override {
-    for (auto& hint : hints_) hint.regressor.step(projection_lr_ * state.lr_factor, projection_momentum_);
+    for (auto& hint : hints_) hint.regressor.step(projection_lr_ * state.lr_multiplier(), projection_momentum_);
   }
 
   void apply(const Changes& changes) override {

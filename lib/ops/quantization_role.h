@@ -8,4 +8,8 @@ namespace compress::ops {
 /// picks numbers (Resize to the nearest neighbour).
 Quantization quantization_role(const Node& node);
 
+/// The first of the node's inputs that are numbers of a grid (scale, zero point, ...), to the last one; how many inputs
+/// it has when there is none.
+size_t first_grid_input(const Node& node);
+
 }  // namespace compress::ops

@@ -48,6 +48,8 @@ public:
   virtual bool compresses() const { return true; }
   /// True when it removes what pruning has masked.
   virtual bool thins() const { return false; }
+  /// True when it puts quantisers on the network.
+  virtual bool quantizes() const { return false; }
   /// Edits the graph and says what became of its parameters.
   virtual Changes run(Graph& graph) = 0;
 };

@@ -19,6 +19,8 @@ public:
     problems.capture([&] { ops::check_spec(spec()); });
   }
 
+  bool quantizes() const override { return true; }
+
   Changes run(Graph& graph) override {
     ops::check_spec(spec());
     const at::NoGradGuard no_grad;

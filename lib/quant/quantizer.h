@@ -42,7 +42,7 @@ public:
   virtual void declare(Settings& settings) = 0;
   virtual void check() const {}
   /// Throws a request error when an argument speaks of an epoch behind the last one of its policy.
-  virtual void check_epochs(int64_t last) const { static_cast<void>(last); }
+  virtual void check_epochs(int64_t /*last*/) const {}
   /// Overrides must match nodes; problems name the pattern and its place.
   virtual void bind(const Graph& graph, Problems& problems) = 0;
   /// Throws the request error that prepare() would throw of this graph, as far as can be told before data are read.

@@ -7,8 +7,12 @@
 #include "quant/export/export_formats.h"
 #include "quant/export/overflow_guard.h"
 #include "quant/quantizer.h"
+#include "run/preflight.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
 
 namespace compress::run {
 namespace {
@@ -35,54 +39,61 @@ Graph lowered(const Graph& finished, const quant::ExportFormat& format, std::opt
   return graph;
 }
 
+using Files = std::vector<std::pair<fs::path, std::string>>;
+
 /// All texts are made before the first file is written.
-std::vector<std::pair<fs::path, std::string>> encodings_of(const std::vector<std::string>& names,
-                                                           const Graph& finished,
-                                                           const Graph& deployed,
-                                                           const fs::path& path) {
-  std::vector<std::pair<fs::path, std::string>> files;
+Files encodings_of(const std::vector<std::string>& names,
+                   const Graph& finished,
+                   const Graph& deployed,
+                   const fs::path& path) {
+  Files files;
   if (names.empty()) return files;
   const auto model = quant::encoded_model(finished, deployed);
-  for (const auto& name : names) {
-    const auto writer = quant::encodings_writers().make(name);
-    files.emplace_back(path.parent_path() / (path.stem().string() + writer->suffix()), writer->text(model));
-  }
+  for (const auto& name : names)
+    files.emplace_back(encodings_file(path, name), quant::encodings_writers().make(name)->text(model));
   return files;
 }
 
-/// Files that come to their place when all else is written; without that, none of them is left.
+/// A folder that nobody else has, beside a file; it goes with all that is in it.
+class FolderBeside {
+public:
+  explicit FolderBeside(const fs::path& file) : path_(file.string() + ".part.XXXXXX") {
+    if (::mkdtemp(path_.data()) == nullptr)
+      throw run_error("cannot make a folder beside '{}': {}", file.string(), std::strerror(errno));
+  }
+  ~FolderBeside() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  FolderBeside(const FolderBeside&) = delete;
+  FolderBeside& operator=(const FolderBeside&) = delete;
+
+  fs::path of(const fs::path& file) const { return path_ / file.filename(); }
+
+private:
+  std::string path_;
+};
+
+/// Files that are written in full, and come to their places when all else is written.
 class FilesBeside {
 public:
-  explicit FilesBeside(const std::vector<std::pair<fs::path, std::string>>& files) {
-    try {
-      for (const auto& [file, text] : files) {
-        if (std::error_code none; fs::is_directory(file, none))
-          throw run_error("'{}' is a folder, and a file of encodings shall be there", file.string());
-        waiting_.push_back(file);
-        write_file(waiting(file), text);
-      }
-    } catch (...) {
-      drop();
-      throw;
-    }
+  FilesBeside(const fs::path& model, const Files& files) : files_(files) {
+    for (const auto& [file, text] : files) require_writable_file(file);
+    if (!files.empty()) waiting_.emplace(model);
+    for (const auto& [file, text] : files) write_file(waiting_->of(file), text);
   }
-  ~FilesBeside() { drop(); }
-  FilesBeside(const FilesBeside&) = delete;
-  FilesBeside& operator=(const FilesBeside&) = delete;
 
-  void place() {
-    for (const auto& file : waiting_) fs::rename(waiting(file), file);
-    waiting_.clear();
+  void place() const {
+    std::error_code failed;
+    for (const auto& [file, text] : files_)
+      if (fs::rename(waiting_->of(file), file, failed); failed)
+        throw run_error("cannot write '{}': {}", file.string(), failed.message())
+            .hint("the model is written, but this file does not belong to it");
   }
 
 private:
-  static fs::path waiting(const fs::path& file) { return file.string() + ".new"; }
-  void drop() {
-    std::error_code ignored;
-    for (const auto& file : waiting_) fs::remove(waiting(file), ignored);
-  }
-
-  std::vector<fs::path> waiting_;
+  const Files& files_;
+  std::optional<FolderBeside> waiting_;
 };
 
 }  // namespace
@@ -92,6 +103,10 @@ bool is_quantized(const Graph& graph) {
       graph.nodes(), [](const Node& node) { return node.op == "FakeQuantize" || node.op == "ConvBatchNormalization"; });
 }
 
+fs::path encodings_file(const fs::path& model, const std::string& form) {
+  return model.parent_path() / (model.stem().string() + quant::encodings_writers().make(form)->suffix());
+}
+
 ExportedFile export_model(const Graph& graph, const schedule::ExportConfig& config, const fs::path& path) {
   io::ExportOptions options{.external_data = config.external_data};
   if (config.opset) options.opset = static_cast<int>(*config.opset);
@@ -99,7 +114,7 @@ ExportedFile export_model(const Graph& graph, const schedule::ExportConfig& conf
   require_form(format, is_quantized(graph), !config.encodings.empty());
   auto deployed = graph.clone();
   passes::run(*passes::passes().make("remove_identity"), "remove_identity", deployed);
-  std::vector<std::pair<fs::path, std::string>> beside;
+  Files beside;
   if (format.lower != nullptr) {
     quant::finish(deployed);
     if (format.integers) quant::guard_overflow_aloud(deployed, config.overflow_guard);
@@ -107,7 +122,7 @@ ExportedFile export_model(const Graph& graph, const schedule::ExportConfig& conf
     deployed = lowered(finished, format, options.opset);
     beside = encodings_of(config.encodings, finished, deployed, path);
   }
-  FilesBeside encodings(beside);
+  const FilesBeside encodings(path, beside);
   io::export_onnx(deployed, path, options);
   encodings.place();
   const auto data = io::external_data_of(path);

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <vector>
 
 namespace compress::run {
@@ -18,6 +19,9 @@ struct ExportedFile {
   int opset = 0;
   std::vector<std::filesystem::path> encodings = {};  ///< beside the model, one for each of ExportConfig::encodings
 };
+
+/// The file of encodings beside a model's.
+std::filesystem::path encodings_file(const std::filesystem::path& model, const std::string& form);
 
 /// Writes a model file and says what it is. "onnx" is floating point and refuses a quantised graph; the other formats
 /// (quant/export_formats.h) refuse one that is not quantised. An operator or type that the opset has not is found

@@ -2,6 +2,7 @@
 
 #include "core/settings.h"
 #include "core/text.h"
+#include "passes/pass.h"
 #include "quant/export/export_formats.h"
 #include "quant/runtime/runtime.h"
 #include "run/export.h"
@@ -67,21 +68,28 @@ std::vector<Yaml> entries(const schedule::Recipe& recipe, std::string_view secti
   return map && map->is_map() ? map->items : std::vector<Yaml>{};
 }
 
-void check_exports(const schedule::Recipe& recipe) {
+void check_export(const schedule::Recipe& recipe, const schedule::ExportConfig& config) {
+  check_own_file("the export", config.file);
+  if (fs::path(config.file).is_absolute())
+    for (const auto& form : config.encodings) require_writable_file(encodings_file(config.file, form));
   const bool quantizes = !entries(recipe, "quantizers").empty();
-  for (const auto& config : recipe.exports) {
-    check_own_file("the export", config.file);
-    const auto& format = quant::export_format(config.format);
-    if (format.lower == nullptr && quantizes)
-      throw request_error("the recipe quantises, but exports the floating-point format '{}'", format.name)
-          .hint("use 'format: onnx-qdq'");
-    if (!format.integers || !quantizes) continue;
-    if (const auto* grid = grid_without_onnx_form(*recipe.root.find("quantizers")))
-      throw request_error("ONNX has no operators for the grid GFPQ ('{}'), which the format '{}' would need",
-                          grid->text, format.name)
-          .at(grid->place)
-          .hint("use 'format: onnx-float' with 'encodings: [nnie]': the marks then stand in a file beside the model");
-  }
+  const auto& format = quant::export_format(config.format);
+  if (format.lower == nullptr && quantizes)
+    throw request_error("the recipe quantises, but exports the floating-point format '{}'", format.name)
+        .hint("use 'format: onnx-qdq'");
+  if (!format.integers || !quantizes) return;
+  if (const auto* grid = grid_without_onnx_form(*recipe.root.find("quantizers")))
+    throw request_error("ONNX has no operators for the grid GFPQ ('{}'), which the format '{}' would need", grid->text,
+                        format.name)
+        .at(grid->place)
+        .hint("use 'format: onnx-float' with 'encodings: [nnie]': the marks then stand in a file beside the model");
+}
+
+void check_exports(const schedule::Recipe& recipe) {
+  const auto* section = recipe.root.find("export");
+  for (size_t i = 0; i < recipe.exports.size(); ++i)
+    schedule::check_in(section->is_sequence() ? section->items[i] : *section,
+                       [&] { check_export(recipe, recipe.exports[i]); });
 }
 
 /// Statistics are written into the run directory, or to an absolute path.
@@ -89,10 +97,7 @@ void check_statistics_files(const schedule::Recipe& recipe) {
   for (const auto& quantizer : entries(recipe, "quantizers")) {
     const auto* file = quantizer.find("save_statistics");
     if (!file || !file->is_scalar() || file->text.empty()) continue;
-    Problems problems;
-    if (problems.capture([&] { check_own_file("the file of statistics", file->text); })) continue;
-    auto error = problems.errors()[0];
-    throw error.at(file->place);
+    schedule::check_in(quantizer, [&] { check_own_file("the file of statistics", file->text); });
   }
 }
 
@@ -120,11 +125,11 @@ const Yaml* grid_without_onnx_form(const Yaml& quantizers) {
 }
 
 void check_formats(const schedule::Recipe& recipe, const Graph& graph) {
-  // Of the passes, only one puts quantisers on a network.
+  const auto pass_quantizes = [](const schedule::PolicyEntry& policy) {
+    return policy.kind == "pass" && passes::passes().make(policy.class_name)->quantizes();
+  };
   const bool quantizes = is_quantized(graph) || !entries(recipe, "quantizers").empty() ||
-                         std::ranges::any_of(recipe.policies, [](const auto& policy) {
-                           return policy.class_name == "quant_dequant_weight";
-                         });
+                         std::ranges::any_of(recipe.policies, pass_quantizes);
   for (const auto& config : recipe.exports)
     if (quant::export_format(config.format).lower != nullptr && !quantizes)
       throw request_error("the recipe exports '{}', but has no quantizer", config.format)

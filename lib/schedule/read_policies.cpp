@@ -11,10 +11,11 @@ namespace {
 
 constexpr double kMostEpochs = 1e6;
 
-std::vector<std::string> policy_keys() {
+/// The keys of a policy that name an instance.
+std::vector<std::string> instance_keys() {
   std::vector<std::string> keys;
   for (const auto& kind : kinds()) keys.emplace_back(kind.name);
-  keys.insert(keys.end(), {"extension", "epochs", "starting_epoch", "ending_epoch", "frequency"});
+  keys.emplace_back("extension");
   return keys;
 }
 
@@ -67,8 +68,8 @@ Window range_window(const Yaml& policy, std::optional<int64_t> epochs) {
   return window;
 }
 
-/// The kind of a policy by its one key that names an instance.
-const Kind& kind_of(const Yaml& policy) {
+/// The kind of a policy by its one key that names an instance; null when there is none.
+const Kind* kind_of(const Yaml& policy) {
   const Kind* kind = nullptr;
   std::string_view first;
   for (const auto& key : policy.keys) {
@@ -81,20 +82,21 @@ const Kind& kind_of(const Yaml& policy) {
     kind = found;
     first = key;
   }
-  if (!kind)
-    throw request_error("the policy names no instance")
-        .at(policy.place)
-        .hint("one of " + join_words(policy_keys(), "or") + " is missing");
-  return *kind;
+  return kind;
 }
 
-void refuse_unknown_keys(const Yaml& policy, Problems& problems) {
-  const auto known = policy_keys();
+/// True when there are none.
+bool refuse_unknown_keys(const Yaml& policy, Problems& problems) {
+  auto known = instance_keys();
+  known.insert(known.end(), {"epochs", "starting_epoch", "ending_epoch", "frequency"});
+  bool good = true;
   for (const auto& key : policy.keys) {
-    if (std::ranges::find(known, key) == known.end())
-      problems.add(
-          request_error("unknown key '{}' in a policy", key).at(policy.key_place(key)).hint(did_you_mean(key, known)));
+    if (std::ranges::find(known, key) != known.end()) continue;
+    good = false;
+    problems.add(
+        request_error("unknown key '{}' in a policy", key).at(policy.key_place(key)).hint(did_you_mean(key, known)));
   }
+  return good;
 }
 
 /// Instance and arguments: the value behind "pruner:".
@@ -128,15 +130,20 @@ void read_policy(const Yaml& policy,
                  Problems& problems,
                  std::vector<PolicyEntry>& entries) {
   if (!policy.is_map()) throw request_error("a policy must be a map, not {}", policy.kind_name()).at(policy.place);
-  refuse_unknown_keys(policy, problems);
-  const auto& kind = kind_of(policy);
-  PolicyEntry entry{.kind = std::string(kind.name), .place = policy.place};
-  const bool found = problems.capture([&] { read_reference(policy, kind, instances, entry); });
-  const bool timed = problems.capture([&] { entry.window = read_window(policy, kind, epochs); });
+  const bool known = refuse_unknown_keys(policy, problems);
+  const auto* kind = kind_of(policy);
+  if (!kind && !known) return;  // the unknown key may be the one that is missing
+  if (!kind)
+    throw request_error("the policy names no instance")
+        .at(policy.place)
+        .hint("one of " + join_words(instance_keys(), "or") + " is missing");
+  PolicyEntry entry{.kind = std::string(kind->name), .place = policy.place};
+  const bool found = problems.capture([&] { read_reference(policy, *kind, instances, entry); });
+  const bool timed = problems.capture([&] { entry.window = read_window(policy, *kind, epochs); });
   if (!found || !timed) return;
   problems.capture([&] {
-    entry.class_name = class_of(entry.component, fmt::format("{} '{}'", kind.name, entry.instance));
-    kind.make(entry);
+    entry.class_name = class_of(entry.component, fmt::format("{} '{}'", kind->name, entry.instance));
+    kind->make(entry);
     entries.push_back(std::move(entry));
   });
 }

@@ -48,6 +48,8 @@ struct State {
   double lr_scale = 1;                  ///< on top of it; stays until another value is set
   std::optional<double> momentum = {};  ///< the same, in place of the optimiser's own
   bool lr_per_batch = false;
+  /// On every learning rate.
+  double lr_multiplier() const { return lr_factor * lr_scale; }
 
   WeightAverages* averages = nullptr;  ///< with training.ema
   const TrainingConfig* config = nullptr;

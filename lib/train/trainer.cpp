@@ -205,7 +205,7 @@ void Trainer::follow_graph() {
 }
 
 void Trainer::follow_lr() {
-  const double factor = state_.lr_factor * state_.lr_scale;
+  const double factor = state_.lr_multiplier();
   if (factor != lr_factor_) state_.optimizer.set_lr_factor(lr_factor_ = factor);
   if (state_.momentum != momentum_) state_.optimizer.set_momentum(momentum_ = state_.momentum);
 }

@@ -1,7 +1,7 @@
 #include "train/weight_averages.h"
 
 #include "core/text.h"
-#include "ops/conv_batch_normalization.h"
+#include "ops/quantization_role.h"
 #include "train/follow_changes.h"
 
 #include <ATen/core/grad_mode.h>
@@ -18,14 +18,10 @@ namespace {
 /// powers of two: a grid is taken as it is.
 std::set<std::string> grids_that_follow(const Graph& graph) {
   std::set<std::string> names;
-  for (const Node& node : graph.nodes()) {
-    size_t first = node.inputs.size();
-    if (node.op == "FakeQuantize") first = 1;
-    if (node.op == "ConvBatchNormalization") first = ops::FoldedConvolution::kScale;
-    for (size_t i = first; i < node.inputs.size(); ++i)
+  for (const Node& node : graph.nodes())
+    for (size_t i = ops::first_grid_input(node); i < node.inputs.size(); ++i)
       if (const auto* parameter = graph.find_parameter(node.inputs[i]); parameter && !parameter->trainable)
         names.insert(parameter->name);
-  }
   return names;
 }
 

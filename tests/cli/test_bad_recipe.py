@@ -137,6 +137,21 @@ class BadRecipe(Case):
         for form in ('onnx-qdq', 'onnx-qoperator', 'onnx-float'):
             self.says(GOOD + f'export: [{{format: {form}}}]\n', f"the recipe exports '{form}', but has no quantizer", "use 'format: onnx'")
 
+    def test_a_training_quantizer_that_leaves_all_in_floating_point(self):
+        recipe = self.quantizing('class: LsqQuantizer').replace('{instance_name: q}', '{instance_name: q}, starting_epoch: 0, ending_epoch: 4')
+        self.says(recipe, 'recipe.yaml:4:', "nothing of 'lenet5' is quantised: every layer stays in floating point", "give 'bits_weights' or 'bits_activations'")
+
+    def test_what_is_wrong_with_an_export_is_said_of_its_place(self):
+        self.says(self.quantizing('class: PostTrainQuantizer', 'export:\n- {format: onnx-qdq}\n- {format: onnx-qdq, file: clip_search.yaml}\n'),
+                  "recipe.yaml:8:28: error: the export 'clip_search.yaml' would overwrite the run's own 'clip_search.yaml'")
+        self.says(self.quantizing('class: PostTrainQuantizer', 'export: {format: onnx}\n'), 'recipe.yaml:6:', "exports the floating-point format 'onnx'")
+
+    def test_a_pass_quantises_as_well(self):
+        recipe = (GOOD[:GOOD.index('pruners:')] + 'passes: {p: {class: quant_dequant_weight}}\npolicies: [{pass: {instance_name: p}}]\n'
+                  'export: [{format: onnx-float, encodings: [nnie]}]\n')
+        self.run_ok('check', self.write('recipe.yaml', recipe))
+        self.says(recipe.replace('quant_dequant_weight', 'unquant_weight'), "exports 'onnx-float', but has no quantizer")
+
     def test_what_a_network_cannot_have_is_found_before_training(self):
         self.says(self.quantizing('class: PostTrainQuantizer, group_size: 7'), 'recipe.yaml:4:',
                   'groups of 7 do not divide the 1 input channels of a weight', "quantising the weight of 'conv1'")

@@ -4,10 +4,10 @@ import sys
 import unittest
 
 sys.path.insert(0, str(__import__('pathlib').Path(__file__).resolve().parents[1]))
-from support.binary import Case, compress  # noqa: E402
+from support.binary import ROOT, Case, compress  # noqa: E402
 
 COMMANDS = 'apply check eval explain export list quantize run summary verify'.split()
-KINDS = 'models datasets operators passes pruners criteria granularities amounts regularizers quantizers observers runtimes distillers optimizers lr_schedulers tasks sections'.split()
+KINDS = 'models datasets operators passes pruners criteria granularities amounts regularizers quantizers observers runtimes export_formats encodings formats searches distillers optimizers lr_schedulers tasks sections'.split()
 
 
 class CommandLine(Case):
@@ -89,6 +89,22 @@ class CommandLine(Case):
 
     def test_apply_of_an_unknown_pass(self):
         self.fails(2, "unknown pass 'nope'", "see 'compress list passes'", args=('apply', 'lenet5', '--pass', 'nope', '--output', self.folder / 'a.onnx'))
+
+    def test_the_examples_work_as_far_as_they_can_without_files(self):
+        for command, flags in (('run', ['--dry-run']), ('check', []), ('explain', []), ('list', [])):
+            example = self.run_ok(command, '--help').stdout.strip().splitlines()[-1].split()
+            self.assertEqual(example[:2], ['compress', command])
+            self.run_ok(*example[1:], *flags, cwd=ROOT)
+
+    def test_explain_of_a_kind(self):
+        self.fails(2, "nothing is called 'observers'", "'compress list observers' shows what there is of them", args=('explain', 'observers'))
+
+    def test_export_formats_and_encodings_are_explained(self):
+        self.assertIn('integers, with QuantizeLinear', self.run_ok('explain', 'onnx-qdq').stdout)
+        self.assertIn('aimet (encodings)', self.run_ok('explain', 'aimet').stdout)
+
+    def test_export_takes_encodings_in_front_of_the_model(self):
+        self.fails(2, 'encodings go with a format for quantised models', args=('export', '--encodings', 'aimet', 'lenet5', '-o', self.folder / 'a.onnx'))
 
     def test_explain_of_an_unknown_class(self):
         self.fails(2, "did you mean 'AutomatedGradualPruner'?", args=('explain', 'AutomaticGradualPruner'))

@@ -138,11 +138,25 @@ class Quantize(Case):
             read, _ = self.quantize('--observer', observer, '--qe-stats-file', statistics, name='read-' + observer, source=SMALL[:-2])
             self.assertEqual(network(seen), network(read), observer)
 
+    def test_samples_for_what_is_done_beside_ranges_from_elsewhere(self):
+        statistics = self.folder / 'statistics.yaml'
+        self.quantize('--save-statistics', statistics)
+        for name, *flags in (('searched', '--qe-stats-file', statistics, '--clip-search', '--qeba', '4'),
+                             ('kept', '--observer', 'averaged_min_max', '--clip-search', '--qeba', '4'), ('dynamic', '--qe-dynamic', '--bias-correction')):
+            path, _ = self.quantize(*flags, name=name)
+            self.assertTrue(path.exists(), name)
+
     def test_statistics_of_another_model(self):
         statistics = self.folder / 'statistics.yaml'
         self.quantize('--save-statistics', statistics)
         self.fails(2, "has no statistics of value 'avgpool', nor of 30 more", args=('quantize', 'resnet20_cifar', '--data', 'synthetic_cifar', '--qe-stats-file', statistics,
                                                '--set', 'data.limits.train=20', '--set', 'data.limits.test=20', '--out', self.folder / 'other'))
+
+    def test_encodings_that_cannot_be_written_are_found_before_anything_runs(self):
+        (self.folder / 'net.encodings').mkdir()
+        self.refused('-o', self.folder / 'net.onnx', '--encodings', 'aimet', '--out', self.folder / 'run',
+                     texts=(f"cannot write '{self.folder}/net.encodings': it is a folder",))
+        self.assertEqual([path.name for path in self.folder.iterdir()], ['net.encodings'])
 
     def test_what_a_statistics_file_cannot_tell(self):
         self.refused('--qe-stats-file', 'none.yaml', '--observer', 'mse',
@@ -206,9 +220,8 @@ class Quantize(Case):
 
     def test_flags_that_do_not_go_together(self):
         together = 'do not go together'
-        for flags, why in ((('--qe-dynamic', '--samples', '5'), 'each says where the ranges of activations come from'),
-                           (('--qe-stats-file', 'x.yaml', '--qe-calibration', '0.1'), '--qe-stats-file and --qe-calibration'),
-                           (('--qe-dynamic', '--observer', 'mse'), 'dynamic ranges are the extremes of each batch'),
+        for flags, why in ((('--samples', '5', '--qe-calibration', '0.1'), 'each says which training samples are looked at'),
+                           (('--qe-dynamic', '--qeca', 'avg'), 'dynamic ranges are the extremes of each batch'),
                            (('--qe-dynamic', '--qe-lapq'), "LAPQ has no 'dynamic'"),
                            (('--qeca', 'avg', '--observer', 'mse'), 'each says who chooses the ranges of activations'),
                            (('--clip-search', '--qe-lapq'), "LAPQ has no 'clip_search'"),
@@ -216,6 +229,14 @@ class Quantize(Case):
                            (('--qem', 'sym', '--qema', 'asym_u'), 'both give the grid of activations'),
                            (('--qem', 'sym', '--qemw', 'asym_u'), 'both give the grid of weights')):
             self.refused(*flags, texts=(together, why))
+        for flags, texts in ((('--samples', '5'), ("--qe-dynamic: error: 'dynamic' has no ranges to calibrate: 'calibration_samples'",)),
+                             (('--qe-stats-file', 'x.yaml'), ("--qe-dynamic: error:", "'statistics' does not go with it")),
+                             (('--save-statistics', 'x.yaml'), ("--qe-dynamic: error:", "'save_statistics' does not go with it")),
+                             (('--clip-search',), ("--qe-dynamic: error:", "'clip_search' does not go with it")),
+                             (('--observer', 'mse'), ("--observer: error: 'observer' chooses ranges that stay",))):
+            self.refused('--qe-dynamic', *flags, texts=texts)
+        for flag, value, argument in (('--samples', '5', 'calibration_samples'), ('--qe-calibration', '0.1', 'calibration_fraction')):
+            self.refused('--qe-stats-file', 'x.yaml', flag, value, texts=(f"{flag}: error: '{argument}' has nothing to do: the statistics come from",))
         self.refused('--qeca', 'n_std', texts=('--qe-clip-acts n_std needs --qe-clip-n-stds',))
         self.refused('--qe-clip-n-stds', '2', texts=('--qe-clip-n-stds needs --qe-clip-acts n_std',))
         self.refused('--qe-lapq', '--samples', '5', '--lapq-eval-size', '5', texts=(together, 'which training samples are looked at'))
@@ -249,6 +270,7 @@ class Quantize(Case):
         self.refused('--qe-lapq', '--lapq-method', 'nelder', texts=('--lapq-method: error:', 'one of powell, bobyqa, cobyla, nelder-mead or sbplx, not'))
         self.refused('--qe-lapq', '--lapq-method', 'cobila', texts=('--lapq-method: error:', "did you mean 'cobyla'?"))
         self.fails(2, 'model is required', "'--qe-no-clip-layers' takes all words that follow it", args=('quantize', '--qencl', 'conv1', *MODEL))
+        self.fails(2, "error: unknown model 'lenet6'", "did you mean 'lenet5'?", args=('quantize', 'lenet6', '--data', 'synthetic_mnist'))
         self.refused('-o', '/nowhere/model.onnx', texts=("cannot write '/nowhere/model.onnx': there is no folder '/nowhere'",))
 
     def test_a_model_that_is_quantised_already(self):

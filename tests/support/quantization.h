@@ -63,6 +63,13 @@ flat = Flatten(pool)
 fc = Gemm(flat, %fc.weight, %fc.bias) transB=1
 )";
 
+/// Two convolutions with one weight.
+inline const std::string kTied = R"(graph tied(input: float[N,3,8,8]) -> (output = b)
+parameter w.weight: float[3,3,1,1]
+a = Conv(input, %w.weight) kernel_shape=[1,1]
+b = Conv(a, %w.weight) kernel_shape=[1,1]
+)";
+
 /// A linear layer "fc" on input x with fixed quantisers, its numbers still 0: x has `bits` unsigned bits, the weight 8
 /// with a scale for each output, the bias 32.
 Graph quantized_linear(int64_t outputs, int64_t inputs, int bits = 8);

@@ -9,6 +9,8 @@
 #include "prune/amount.h"
 #include "prune/criterion.h"
 #include "prune/pruner.h"
+#include "quant/encodings/encodings.h"
+#include "quant/export/export_formats.h"
 #include "quant/observer/observer.h"
 #include "quant/quantizer.h"
 #include "quant/runtime/runtime.h"
@@ -49,6 +51,20 @@ std::vector<CatalogueEntry> of(const Registry<T>& registry) {
 std::vector<CatalogueEntry> operators() {
   std::vector<CatalogueEntry> entries;
   for (const auto* op : ops::all_ops()) entries.push_back({std::string(op->name), std::string(op->doc)});
+  return entries;
+}
+
+std::vector<CatalogueEntry> export_formats() {
+  std::vector<CatalogueEntry> entries;
+  for (const auto& format : quant::export_formats())
+    entries.push_back({std::string(format.name), std::string(format.doc)});
+  return entries;
+}
+
+std::vector<CatalogueEntry> encodings() {
+  std::vector<CatalogueEntry> entries;
+  for (const auto* entry : quant::encodings_writers().entries())
+    entries.push_back({std::string(entry->name), std::string(entry->doc)});
   return entries;
 }
 
@@ -109,6 +125,8 @@ const std::vector<CatalogueKind>& catalogue() {
       {"optimizers", [] { return of(train::optimizers()); }},
       {"lr_schedulers", [] { return of<train::LrScheduler, train::LrTiming>(train::lr_schedulers()); }},
       {"tasks", [] { return of(train::tasks()); }},
+      {"export_formats", export_formats},
+      {"encodings", encodings},
       {"sections", sections},
   };
   return kinds;

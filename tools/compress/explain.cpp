@@ -37,16 +37,19 @@ void show(const CatalogueKind& kind, const CatalogueEntry& entry, const Settings
 
 void explain(const std::string& name) {
   std::vector<std::string> names;
-  for (const auto& kind : catalogue())
+  std::string listed;
+  for (const auto& kind : catalogue()) {
+    if (kind.name == name) listed = fmt::format("'compress list {}' shows what there is of them", name);
     for (const auto& entry : kind.entries()) {
       names.push_back(entry.name);
       if (entry.name != name) continue;
       if (entry.arguments) return entry.arguments([&](const Settings& settings) { show(kind, entry, settings); });
       return show(kind, entry, Settings());
     }
+  }
   throw request_error("nothing is called '{}'", name)
       .hint(did_you_mean(name, names))
-      .hint("see 'compress list --help'");
+      .hint(listed.empty() ? "see 'compress list --help'" : listed);
 }
 
 std::function<void()> add(CLI::App& app) {

@@ -41,7 +41,8 @@ std::function<void()> add(CLI::App& app) {
   app.add_option("--encodings", flags->config.encodings,
                  "also write scales and ranges to a file beside OUTPUT: " +
                      join(quant::encodings_writers().names(), ", "))
-      ->delimiter(',');
+      ->delimiter(',')
+      ->allow_extra_args(false);
   app.add_option(
       "--opset", flags->config.opset,
       fmt::format("ONNX opset, 13 to {}; without it {}, or what the model needs", io::kNewestOpset, io::kUsualOpset));

@@ -1,6 +1,7 @@
 // compress quantize M --data D: post-training quantisation by flags. It makes a recipe of them and runs that.
 #include "command.h"
 #include "core/text.h"
+#include "data_flags.h"
 #include "outcome.h"
 #include "quant/encodings/encodings.h"
 #include "quant/export/export_formats.h"
@@ -32,15 +33,6 @@ std::string run_name(const Flags& flags) {
   return fs::path(spec).lexically_normal().stem().string() + "_quantized";
 }
 
-Yaml data_section(const std::string& spec) {
-  data::DataConfig config;
-  config.set_source(spec);
-  auto section = Yaml::map();
-  section.set("name", Yaml::scalar(config.name, true));
-  if (!config.path.empty()) section.set("path", Yaml::scalar(config.path, true));
-  return section;
-}
-
 /// A grid that ONNX has no operators for goes into a file beside a model in floating point, unless flags say otherwise.
 Yaml export_section(const Flags& flags, const Yaml& quantizer) {
   auto section = Yaml::map();
@@ -66,10 +58,10 @@ Yaml make_recipe(const Flags& flags) {
   auto root = Yaml::map();
   root.set("version", Yaml::scalar("1"));
   root.set("name", Yaml::scalar(run_name(flags), true));
-  root.set("model", parse_yaml(run::model_section(flags.model), "the model"));
+  root.set("model", placed(parse_yaml(run::model_section(flags.model), "the model"), ""));
   if (!flags.weights.empty())
     root.find("model")->set("weights", placed(Yaml::scalar(flags.weights, true), "--weights"));
-  root.set("data", data_section(flags.data));
+  for (const auto& assignment : data_overrides(flags.data)) set_override(root, assignment);
   const auto quantizer = flags.quantizer.quantizer();
   root.set("quantizers", map_of("quantizer", quantizer));
   const auto instance = map_of("instance_name", Yaml::scalar("quantizer"));

@@ -133,11 +133,13 @@ void QuantizerFlags::add(CLI::App& app, const Flag& flag) {
   };
   if (flag.kind == Flag::Kind::on || flag.kind == Flag::Kind::ignored) {
     app.add_flag_callback(
-           names, [this, name] { values_[name] = {"true"}; }, flag.doc)
+           names, [this, name] { values_[name] = {"true"}; },
+           flag.kind == Flag::Kind::on ? flag.doc : fmt::format("{}: {}", flag.doc, flag.argument))
         ->group(kGroup);
     return;
   }
-  auto* option = app.add_option(names, keep, flag.doc)->group(kGroup);
+  auto* option =
+      app.add_option(names, keep, flag.doc)->group(kGroup)->type_name(flag.kind == Flag::Kind::bits ? "INT" : "TEXT");
   if (flag.kind == Flag::Kind::list) option->expected(1, 10000)->allow_extra_args();
 }
 
@@ -205,13 +207,8 @@ void QuantizerFlags::check_lapq() const {
 void QuantizerFlags::check() const {
   check_effects();
   check_lapq();
-  at_most_one({"--qe-stats-file", "--qe-dynamic", "--qe-calibration", "--samples"},
-              "each says where the ranges of activations come from");
-  at_most_one({"--qe-dynamic", "--save-statistics"}, "dynamic ranges need no statistics");
-  at_most_one({"--qe-dynamic", "--observer"}, "dynamic ranges are the extremes of each batch");
   at_most_one({"--qe-dynamic", "--qe-clip-acts"}, "dynamic ranges are the extremes of each batch");
-  at_most_one({"--qe-dynamic", "--clip-search"}, "dynamic ranges are the extremes of each batch");
-  at_most_one({"--qe-clip-acts", "--observer", "--clip-search"}, "each says who chooses the ranges of activations");
+  at_most_one({"--qe-clip-acts", "--observer"}, "each says who chooses the ranges of activations");
   at_most_one({"--samples", "--qe-calibration", "--lapq-eval-size"}, "each says which training samples are looked at");
   at_most_one({"--qe-per-channel", "--qe-per-tensor"}, "a weight has one scale or several");
   at_most_one({"--qe-mode", "--qe-mode-acts"}, "both give the grid of activations");

@@ -104,7 +104,7 @@ std::function<void()> add(CLI::App& app) {
 
 extern const Command run_command;
 const Command run_command{"run", "run a recipe: train, compress, evaluate, export, check",
-                          "compress run schedules/lenet5_fashion_mnist.yaml --set training.epochs=3 --out runs/short",
+                          "compress run schedules/lenet5_fashion_mnist.yaml --set data.batch_size=64 --out runs/lenet5",
                           add};
 
 }  // namespace compress::tools

@@ -101,14 +101,6 @@ void choose_scale(const Graph& graph, const Node& layer, NewScales& scales) {
       .hint("leave out scale_approx_mult_bits for these layers");
 }
 
-/// The quantiser of a layer's bias when that is on the grid of the sums.
-const Node* bias_on_sums(const Graph& graph, const Node& layer) {
-  const auto* bias = integer_quantizer(graph, layer, ops::op_of(layer).bias_input);
-  const auto scale = sum_scale(graph, layer);
-  if (bias == nullptr || !scale.defined() || graph.find_parameter(bias->inputs[0]) == nullptr) return nullptr;
-  return graph.parameter(bias->inputs[1]).value.equal(scale) ? bias : nullptr;
-}
-
 /// Bits of the accumulator of the layer that reads this weight.
 int64_t accumulator_bits(const Node* weight) {
   return weight == nullptr ? kWidest : weight->attributes.integer("accumulator_bits", kWidest);
@@ -253,6 +245,14 @@ at::Tensor sum_scale(const Graph& graph, const Node& layer) {
   const auto scale = input_scale * graph.parameter(weight->inputs[1]).value;
   // The weight of a transposed convolution names the channels of one group.
   return layer.op == "ConvTranspose" && scale.numel() > 1 ? scale.repeat(layer.attributes.integer("group", 1)) : scale;
+}
+
+const Node* bias_on_sums(const Graph& graph, const Node& layer) {
+  if (ops::op_of(layer).quantization != Quantization::weighted) return nullptr;
+  const auto* bias = integer_quantizer(graph, layer, ops::op_of(layer).bias_input);
+  const auto scale = sum_scale(graph, layer);
+  if (bias == nullptr || !scale.defined() || graph.find_parameter(bias->inputs[0]) == nullptr) return nullptr;
+  return graph.parameter(bias->inputs[1]).value.equal(scale) ? bias : nullptr;
 }
 
 bool is_accumulator(const Node& node) {

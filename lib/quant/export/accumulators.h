@@ -13,6 +13,9 @@ const Node* integer_quantizer(const Graph& graph, const Node& node, int input);
 /// grid of integers, or when the weight's groups have scales of their own: such sums have no common step.
 at::Tensor sum_scale(const Graph& graph, const Node& layer);
 
+/// The quantiser of a layer's bias when that is on the grid of the sums; null when it is not.
+const Node* bias_on_sums(const Graph& graph, const Node& layer);
+
 /// True for the FakeQuantize that narrow_accumulators() puts behind a layer.
 bool is_accumulator(const Node& node);
 

@@ -39,6 +39,8 @@ public:
     std::set<const Node*> accumulators;
     for (const auto* node : quantizers)
       if (is_accumulator(*node)) accumulators.insert(node);
+    for (const auto& node : graph_.nodes())
+      if (const auto* bias = bias_on_sums(graph_, node)) sum_biases_.insert(bias);
     for (auto* node : quantizers) {
       if (accumulators.contains(node))
         become_limits(*node);
@@ -61,11 +63,21 @@ private:
     return spec;
   }
 
-  Carrier carrier(const ops::GridSpec& spec, bool constant) const {
+  static Carrier carrier(const ops::GridSpec& spec) {
     if (spec.bits > 16) return {at::kInt};
-    if (spec.bits > 8 && constant && spec.is_signed && spec.symmetric && opset_ < kFourBitsOpset) return {at::kInt};
     if (spec.bits > 8) return {spec.is_signed ? at::kShort : at::kUInt16};
-    return {spec.is_signed ? at::kChar : at::kByte, spec.bits <= 4 && opset_ >= kFourBitsOpset};
+    return {spec.is_signed ? at::kChar : at::kByte};
+  }
+
+  /// Runtimes take 32-bit integers for biases on the grid of the sums, without a look at their scale: nothing else may
+  /// have them. Parts of bytes are for constants alone: values, and what shares their grid, meet kernels for bytes.
+  Carrier carrier_of_constant(const Node& node, const ops::GridSpec& spec) const {
+    if (sum_biases_.contains(&node)) return {at::kInt};
+    auto held = carrier(spec);
+    // A weight with groups makes it such a file anyway.
+    const bool has_them = opset_ >= kFourBitsOpset || ops::grid_axes(node).group_size > 0;
+    held.four_bits = has_them && spec.bits <= 4 && graph_.consumers(node.inputs[2]).size() == 1;
+    return held;
   }
 
   const at::Tensor& value(const std::string& name) const { return graph_.parameter(name).value; }
@@ -102,7 +114,7 @@ private:
   void lower_constant(Node& node) {
     const auto spec = spec_of(node);
     if (!spec.is_integer()) return lower_floating_constant(node, spec);
-    const auto held = carrier(spec, /*constant=*/true);
+    const auto held = carrier_of_constant(node, spec);
     const auto codes = integers(node, spec).to(held.type);
     exchange_constant(node, codes);
     share_scales(node);
@@ -136,7 +148,7 @@ private:
     if (node.attributes.text("method", "fixed") == "dynamic") return lower_dynamic(node);
     const auto spec = spec_of(node);
     if (!spec.is_integer()) return lower_floating_value(node, ops::float_format(spec.format));
-    const auto held = carrier(spec, /*constant=*/false);
+    const auto held = carrier(spec);
     const auto full = held.limits();
     if (spec.low() != full.low() || spec.high() != full.high()) limit(node, spec);
     convert_zero_point(node.inputs[2], held.type);
@@ -262,6 +274,7 @@ private:
   Graph& graph_;
   const int opset_;
   const ops::Infos infos_;
+  std::set<const Node*> sum_biases_;
 };
 
 }  // namespace

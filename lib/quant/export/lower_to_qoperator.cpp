@@ -1,3 +1,4 @@
+#include "exec/plan.h"
 #include "ops/op.h"
 #include "quant/export/dequantized.h"
 #include "quant/export/lowering.h"
@@ -213,9 +214,18 @@ private:
     return layer.rank == 2 ? name : add(name + ".shaped", shaped(layer, value(name)));
   }
 
+  /// A bias on a grid of its own is a constant too.
   std::string real_bias(const Layer& layer) {
-    if (layer.rank == 2 || graph_.find_parameter(layer.bias) == nullptr) return layer.bias;
-    return along_channels(layer, layer.bias);
+    if (layer.rank == 2) return layer.bias;
+    const auto* quantizer = graph_.producer(layer.bias);
+    if (quantizer == nullptr) return along_channels(layer, layer.bias);
+    return add(layer.bias + ".shaped", shaped(layer, exec::run_node(*quantizer, values(quantizer->inputs))[0]));
+  }
+
+  std::vector<at::Tensor> values(const std::vector<std::string>& names) const {
+    std::vector<at::Tensor> values;
+    for (const auto& name : names) values.push_back(value(name));
+    return values;
   }
 
   // ---- what only moves values

@@ -2,6 +2,7 @@
 
 #include "ops/grid_method.h"
 #include "quant/insertion/parameter_insertion.h"
+#include "quant/insertion/quantizer_node.h"
 
 #include <ATen/ops/scalar_tensor.h>
 
@@ -44,10 +45,31 @@ private:
                            : graph_.insert_before(*readers.front(), std::move(quantizer));
   }
 
-  void quantize(const SharedGrid& grid) {
+  /// A constant among values whose grid follows each batch has a grid of its own, known now.
+  static SharedGrid of_constant(const SharedGrid& grid, size_t i) {
+    auto rule = grid.rule_of(i);
+    rule.method = "fixed";
+    rule.method_arguments = {};
+    return {.values = {grid.values[i]}, .rule = rule, .own = {rule}};
+  }
+
+  void quantize(const SharedGrid& whole) {
+    auto grid = whole;
+    if (grid.rule.method == "dynamic")
+      for (size_t i = grid.values.size(); i-- > 0;)
+        if (const auto* constant = graph_.find_parameter(grid.values[i])) {
+          require_finite(*constant);
+          add(of_constant(grid, i), ops::value_range(constant->value, {}));
+          grid.values.erase(grid.values.begin() + static_cast<std::ptrdiff_t>(i));
+          if (!grid.own.empty()) grid.own.erase(grid.own.begin() + static_cast<std::ptrdiff_t>(i));
+        }
+    if (!grid.values.empty()) add(grid, range(grid));
+  }
+
+  void add(const SharedGrid& grid, const ops::ValueRange& range) {
     const auto outputs = graph_.outputs;
-    const auto parameters = add_quantizer_parameters(graph_, grid.values[0] + ".quantizer", grid.rule, range(grid),
-                                                     grid.values.size(), changes_);
+    const auto parameters =
+        add_quantizer_parameters(graph_, grid.values[0] + ".quantizer", grid.rule, range, grid.values.size(), changes_);
     for (size_t i = 0; i < grid.values.size(); ++i) {
       const auto& value = grid.values[i];
       auto quantizer = quantizer_node(value + ".quantizer", value, grid.rule_of(i), parameters);

@@ -124,11 +124,12 @@ private:
 
   /// One quantiser serves all that read a parameter.
   static void require_agreement(const std::string& parameter, const Wish& first, const Wish& other) {
-    const auto scale = [](const Wish& wish) {
-      return ops::make_grid(wish.range.min, wish.range.max, wish.rule.spec()).scale;
+    const auto same_numbers = [&] {
+      const auto one = ops::make_grid(first.range.min, first.range.max, first.rule.spec());
+      const auto another = ops::make_grid(other.range.min, other.range.max, other.rule.spec());
+      return one.scale.equal(another.scale) && one.zero_point.equal(another.zero_point);
     };
-    const bool alike = first.attributes == other.attributes;
-    if (alike && scale(first).equal(scale(other))) return;
+    if (first.attributes == other.attributes && same_numbers()) return;
     const auto axis = [](const Wish& wish) { return wish.attributes.integer("axis", -1); };
     const bool crossed = axis(first) >= 0 && axis(other) >= 0 && axis(first) != axis(other);
     throw request_error("'{}' and '{}' share the parameter '{}' and want different grids for it: {}, and {}",

@@ -1,5 +1,6 @@
 #include "quant/insertion/quantizer_node.h"
 
+#include "core/text.h"
 #include "ops/grid_method.h"
 #include "ops/op.h"
 #include "ops/weight_groups.h"
@@ -84,6 +85,14 @@ ops::GridAxes weight_axes(const TensorRule& rule, const Node& layer, const at::T
   const int64_t axis = op.weight_axis ? op.weight_axis(layer) : -1;
   // A product with a list has no output channels.
   if (axis < 0 || axis >= weight.dim() || (!rule.per_channel && rule.group_size == 0)) return {};
+  // Integer products take several scales with one matrix only.
+  if (layer.op == "MatMul" && weight.dim() > 2) {
+    if (rule.group_size == 0) return {};
+    throw request_error("the weight of '{}' is a stack of matrices of shape {}: it has one scale, not groups of {} "
+                        "('group_size')",
+                        layer.name, shape_text(weight.sizes()), rule.group_size)
+        .hint(fmt::format("leave it out of the groups: overrides: {{{}: {{group_size: 0}}}}", layer.name));
+  }
   if (rule.group_size == 0) return {axis};
   const ops::GridAxes axes(axis, axis == 0 ? 1 : 0, rule.group_size);
   within(fmt::format("quantising the weight of '{}' in groups of {} ('group_size')", layer.name, rule.group_size),

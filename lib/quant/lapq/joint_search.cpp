@@ -1,6 +1,5 @@
 #include "quant/lapq/joint_search.h"
 
-#include "core/interrupt.h"
 #include "core/log.h"
 #include "core/progress.h"
 #include "quant/lapq/basin_hopping.h"
@@ -37,40 +36,34 @@ public:
       evaluations_.load(record_.search());
       log::info("[lapq] going on behind evaluation {}", evaluations_.save().at("losses").size());
     }
+    Outcome outcome;
     try {
-      const auto outcome = search();
+      outcome = search();
       evaluations_.check_replayed();
-      if (evaluations_.count() == 0) throw BudgetSpent{};
-      return finish(outcome);
     } catch (...) {
-      if (evaluations_.best().evaluation > 0) finish({});
+      keep_best();
       throw;
     }
+    keep_best();
+    return {.evaluations = evaluations_.count(),
+            .stop = out_of_time_ ? options_.time.stop_text() : stop_text(outcome, evaluations_),
+            .exhausted = outcome.stop == Stop::evaluations};
   }
 
 private:
-  enum class End { own, time, interrupt };
-
   int64_t expected() const {
     const auto lines = static_cast<int64_t>(space_.size()) * options_.max_iterations.value_or(kUsualIterations);
     return options_.max_evaluations.value_or(lines * kEvaluationsOfLine * (1 + options_.hops.value_or(0)));
   }
 
   double evaluate(const Point& point, std::optional<size_t> axis) {
-    if (options_.time.spent()) stop(End::time);
-    move(point);
-    try {
-      return axis ? loss_.evaluate_from(space_.node(*axis)).loss : loss_.evaluate().loss;
-    } catch (const Error& error) {
-      if (error.fault() == Fault::interrupted && evaluations_.count() > 0) stop(End::interrupt);
-      throw;
+    if (options_.time.spent()) {
+      out_of_time_ = true;
+      evaluations_.stop();
+      throw BudgetSpent{};
     }
-  }
-
-  [[noreturn]] void stop(End end) {
-    end_ = end;
-    evaluations_.stop();
-    throw BudgetSpent{};
+    move(point);
+    return axis ? loss_.evaluate_from(space_.node(*axis)).loss : loss_.evaluate().loss;
   }
 
   void move(const Point& point) {
@@ -97,26 +90,10 @@ private:
     return powell(evaluations_, region_, start, {.max_iterations = options_.max_iterations.value_or(kWithoutLimit)});
   }
 
-  JointSearchResult finish(const Outcome& outcome) {
-    const auto state = evaluations_.save();
-    record_.save(state);
+  void keep_best() {
+    if (evaluations_.best().evaluation == 0) return;
+    record_.save(evaluations_.save());
     move(evaluations_.best().point);
-    if (end_ == End::interrupt) forget_interrupt();
-    return {.start_loss = state.at("losses").front().get<double>(),
-            .loss = evaluations_.best().loss,
-            .evaluations = evaluations_.count(),
-            .stop = end_text(outcome),
-            .exhausted = outcome.stop == Stop::evaluations,
-            .interrupted = end_ == End::interrupt};
-  }
-
-  std::string end_text(const Outcome& outcome) const {
-    switch (end_) {
-    case End::own: return stop_text(outcome, evaluations_);
-    case End::time: return options_.time.stop_text();
-    case End::interrupt: return fmt::format("was interrupted after {} evaluations", record_.evaluations());
-    }
-    return {};
   }
 
   const JointSearchOptions& options_;
@@ -126,7 +103,7 @@ private:
   CalibrationLoss& loss_;
   Progress bar_;
   Evaluations evaluations_;
-  End end_ = End::own;
+  bool out_of_time_ = false;
 };
 
 }  // namespace

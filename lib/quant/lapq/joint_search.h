@@ -38,16 +38,14 @@ struct JointSearchOptions {
 };
 
 struct JointSearchResult {
-  double start_loss = 0, loss = 0;
-  int64_t evaluations = 0;
-  std::string stop;          ///< "converged after 3 iterations"
-  bool exhausted = false;    ///< it ended before its time: evaluations or seconds ran out, or it was interrupted
-  bool interrupted = false;  ///< by Ctrl-C, which is forgotten then
+  int64_t evaluations = 0;  ///< 0: there was no time for a single one
+  std::string stop = {};    ///< "converged after 3 iterations"
+  bool exhausted = false;   ///< evaluations or seconds ran out
 };
 
 /// Searches all clips at once for the least loss, from where they are, and leaves the graph at the best of all
-/// evaluations; so it does when an exception ends it. The record takes it up again with the same bits. Throws
-/// Error(Fault::interrupted) or BudgetSpent when there was no time for a single evaluation.
+/// evaluations, where they are if there was none; so it does when an exception ends it. The record takes it up again
+/// with the same bits.
 JointSearchResult search_jointly(Graph& graph,
                                  const std::vector<QuantizerClip>& clips,
                                  CalibrationLoss& loss,

@@ -87,7 +87,8 @@ private:
 
   void each_batch(const std::function<void(size_t, const std::vector<at::Tensor>&)>& consume) const {
     size_t batch = 0;
-    for_first_samples(calibration_, samples_, [&](const std::vector<at::Tensor>& inputs) { consume(batch++, inputs); });
+    for_first_samples(graph_, calibration_, samples_,
+                      [&](const std::vector<at::Tensor>& inputs) { consume(batch++, inputs); });
   }
 
   /// The layers before are corrected.

@@ -33,17 +33,23 @@ StatisticsWanted statistics_wanted(const std::vector<SharedGrid>& grids) {
   return wanted;
 }
 
-int64_t for_first_samples(const CalibrationBatches& calibration,
+int64_t for_first_samples(const Graph& graph,
+                          const CalibrationBatches& calibration,
                           int64_t samples,
                           const std::function<void(const std::vector<at::Tensor>& inputs)>& consume) {
+  const bool fixed = !graph.inputs.empty() && !graph.inputs[0].shape.empty() && graph.inputs[0].shape[0] != kBatch;
   int64_t left = samples;
+  const auto give = [&](const std::vector<at::Tensor>& batch, int64_t start, int64_t size) {
+    std::vector<at::Tensor> inputs;
+    for (const auto& tensor : batch) inputs.push_back(tensor.narrow(0, start, size));
+    consume(inputs);
+    left -= size;
+  };
   calibration([&](const std::vector<at::Tensor>& batch) {
     const int64_t take = batch.empty() ? 0 : std::min(left, batch[0].size(0));
     if (take == 0) return;
-    std::vector<at::Tensor> inputs;
-    for (const auto& tensor : batch) inputs.push_back(tensor.narrow(0, 0, take));
-    consume(inputs);
-    left -= take;
+    const int64_t size = fixed ? graph.inputs[0].shape[0] : take;
+    for (int64_t start = 0; start + size <= take; start += size) give(batch, start, size);
   });
   return samples - left;
 }
@@ -68,7 +74,7 @@ Statistics observe_statistics(const Graph& graph,
   const exec::Plan plan(graph, {.observe = made, .observer = [&](std::string_view name, const at::Tensor& value) {
                                   statistics.find(std::string(name))->second.watch_part(value);
                                 }});
-  const auto seen_samples = for_first_samples(calibration, samples, [&](const std::vector<at::Tensor>& inputs) {
+  const auto seen_samples = for_first_samples(graph, calibration, samples, [&](const std::vector<at::Tensor>& inputs) {
     for (const auto& [index, seen] : given) seen->watch_part(inputs[index]);
     plan.run(inputs);  // in slices of the batch
     for (auto& [name, seen] : statistics) seen.end_batch();

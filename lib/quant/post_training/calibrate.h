@@ -17,8 +17,10 @@ using StatisticsWanted = std::map<std::string, StatisticsNeeds>;
 /// What the observers of the grids want to know of the grids' values.
 StatisticsWanted statistics_wanted(const std::vector<SharedGrid>& grids);
 
-/// Calls `consume` with the first so many samples, batch by batch; returns how many there were.
-int64_t for_first_samples(const CalibrationBatches& calibration,
+/// Calls `consume` with the first so many samples, batch by batch; returns how many there were. A graph whose batch has
+/// a size gets whole batches of that size.
+int64_t for_first_samples(const Graph& graph,
+                          const CalibrationBatches& calibration,
                           int64_t samples,
                           const std::function<void(const std::vector<at::Tensor>& inputs)>& consume);
 

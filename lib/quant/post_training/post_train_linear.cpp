@@ -42,9 +42,9 @@ public:
   }
 
   void rehearse(const Graph& graph) const override {
-    if (dynamic()) return;
-    const auto rules = this->rules();
+    auto rules = this->rules();
     auto copy = graph.clone();
+    if (dynamic()) leave_out_joining_layers(copy, rules);
     make_identities(copy, rules);
     quant::rehearse(copy, options(rules), post_training_.statistics);
   }

@@ -54,18 +54,23 @@ public:
     refuse_quantised(graph, problems);
   }
 
+  void rehearse(const Graph& graph) const override {
+    const auto rules = this->rules();
+    quant::rehearse(graph, options(rules), {});
+  }
+
   bool post_training() const override { return true; }
   int64_t calibration_samples() const override { return samples_; }
 
   Changes prepare(Graph& graph, const Calibration& calibration) override {
     const auto rules = this->rules();
-    return quantize_trained(graph,
-                            {.rules = rules, .outputs = quantize_outputs_ ? OutputGrids::all : OutputGrids::none},
-                            {.samples = samples_}, calibration)
-        .changes;
+    return quantize_trained(graph, options(rules), {.samples = samples_}, calibration).changes;
   }
 
 private:
+  InsertionOptions options(const LayerRules& rules) const {
+    return {.rules = rules, .outputs = quantize_outputs_ ? OutputGrids::all : OutputGrids::none};
+  }
   LayerRules rules() const { return layer_rules(overrides_, arguments_); }
 
   MinMaxArguments arguments_;

@@ -100,13 +100,17 @@ int64_t PostTrainingArguments::calibration_samples() const {
 }
 
 PostTraining PostTrainingArguments::settings(const Calibration& calibration) const {
-  if (const auto& all = calibration.samples; samples && all && *samples > all->size())
-    log::warning("[calibration] {} training samples are asked for, and there are {}: all of them are looked at",
-                 with_commas(*samples), with_commas(all->size()));
+  if (samples && calibration.samples) warn_of_few_samples("calibration", *samples, calibration.samples->size());
   PostTraining how{.samples = calibration_samples(), .statistics = statistics, .save_statistics = save_statistics};
   if (!how.save_statistics.empty() && how.save_statistics.is_relative() && !calibration.directory.empty())
     how.save_statistics = calibration.directory / how.save_statistics;
   return how;
+}
+
+void warn_of_few_samples(std::string_view who, int64_t asked, int64_t there) {
+  if (asked > there)
+    log::warning("[{}] {} training samples are asked for, and there are {}: all of them are looked at", who,
+                 with_commas(asked), with_commas(there));
 }
 
 train::Memory memory_of(const std::string& unmet) {
@@ -117,10 +121,18 @@ std::string unmet_in(const train::Memory& memory) {
   return memory.values.is_object() ? memory.values.value("unmet", "") : "";
 }
 
+namespace {
+
+Graph folded(const Graph& graph) {
+  auto copy = graph.clone();
+  passes::passes().make("fold_batchnorm")->run(copy);
+  return copy;
+}
+
+}  // namespace
+
 void check_names(const LayerRules& rules, const Graph& graph, Problems& problems) {
-  auto folded = graph.clone();
-  passes::passes().make("fold_batchnorm")->run(folded);
-  rules.check_names(graph, problems, absorbed_norms(graph, folded));
+  rules.check_names(graph, problems, absorbed_norms(graph, folded(graph)));
 }
 
 PostTrained quantize_trained(Graph& graph,
@@ -136,19 +148,21 @@ PostTrained quantize_trained(Graph& graph,
   if (how.guard != OverflowGuard::automatic) changes.append(guard_overflow_aloud(graph, how.guard));
   std::string unmet;
   if (!how.clip_search.empty()) unmet = search(graph, grids, statistics, how, calibration);
-  if (how.bias_correction) changes.append(correct_biases(graph, reference, calibration.batches, how.samples));
+  if (how.bias_correction && unmet.empty())
+    changes.append(correct_biases(graph, reference, calibration.batches, how.samples));
+  else if (how.bias_correction)
+    unmet += ", and biases were not corrected";
   return {std::move(changes), std::move(unmet)};
 }
 
 void rehearse(const Graph& graph, const InsertionOptions& options, const std::filesystem::path& statistics) {
-  auto folded = graph.clone();
-  passes::passes().make("fold_batchnorm")->run(folded);
-  const auto grids = find_grids(folded, options);
-  if (count_quantised_weights(folded, options) == 0 && grids.empty())
-    throw request_error("nothing of '{}' is quantised by 'bits_weights' and 'bits_activations'", graph.name)
-        .hint("give bits to one of them, and leave some layer out of the exceptions");
+  const auto network = folded(graph);
+  const auto grids = find_grids(network, options);
+  if (count_quantised_weights(network, options) == 0 && grids.empty())
+    throw request_error("nothing of '{}' is quantised: every layer stays in floating point", graph.name)
+        .hint("give bits to weights or activations, and leave some layer out of the exceptions");
   const auto wanted = statistics_wanted(grids);
-  if (!statistics.empty() && !wanted.empty()) statistics_in(statistics, folded, wanted);
+  if (!statistics.empty() && !wanted.empty()) statistics_in(statistics, network, wanted);
 }
 
 void check_rules_for_file(const LayerRule& rule, std::string_view observer) {

@@ -27,9 +27,12 @@ struct PostTrained {
   std::string unmet = {};  ///< Quantizer::unmet()
 };
 
-/// The latter as what a quantiser keeps across a resume.
+/// PostTrained::unmet as what a quantiser keeps across a resume, and back.
 train::Memory memory_of(const std::string& unmet);
 std::string unmet_in(const train::Memory& memory);
+
+/// Says in the log, for `who`, when fewer training samples are there than are asked for.
+void warn_of_few_samples(std::string_view who, int64_t asked, int64_t there);
 
 /// The arguments of PostTraining that all quantisers have, and their checks.
 struct PostTrainingArguments {

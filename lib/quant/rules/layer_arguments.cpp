@@ -112,6 +112,7 @@ TensorRule LayerArguments::weight_rule() const {
     rule.per_channel = values.runtime->rule().weights.per_channel;
   }
   if (weights) rule.grid = *weights;
+  if (rule.grid.format == ops::GridFormat::gfpq) rule.per_channel = false;  // the format has one scale
   if (per_channel) rule.per_channel = *per_channel;
   rule.grid.scale_rule = values.scale_rule;
   rule.group_size = group_size;

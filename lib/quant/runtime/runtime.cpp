@@ -30,28 +30,22 @@ bool Runtime::quantises(std::string_view op) const {
 
 namespace {
 
-/// Operators without a quantised form that compute nothing: they pick numbers, or convert them.
-constexpr std::string_view kPickers[] = {
-    "Cast", "CastLike", "ConstantOfShape", "ExpandBatch", "OneHot", "ScatterElements", "ScatterND", "TopK", "Where"};
-
-bool any_floating(const std::vector<ops::ValueInfo>& values) {
-  return std::ranges::any_of(values, [](const auto& value) { return at::isFloatingType(value.type); });
-}
-
-bool computes(const Node& node, const ops::Infos& infos) {
+/// What has weights or is arithmetic; the rest moves, picks and converts numbers.
+bool computes(const Graph& graph, const Node& node) {
   const auto role = ops::quantization_role(node);
   if (role != ops::Quantization::none) return role != ops::Quantization::quantizer;
-  if (std::ranges::find(kPickers, node.op) != std::end(kPickers)) return false;
-  return any_floating(ops::input_infos(node, infos)) && any_floating(ops::output_infos(node, infos));
+  return std::ranges::any_of(node.inputs, [&](const std::string& input) {
+    const auto* parameter = graph.find_parameter(input);
+    return parameter != nullptr && parameter->trainable && parameter->value.is_floating_point();
+  });
 }
 
 }  // namespace
 
 void warn_of_floating_operators(const Graph& graph, const Runtime& runtime, std::string_view name) {
-  const auto infos = ops::infer(graph);
   std::map<std::string, std::string> floating;  // operator -> its first node
   for (const auto& node : graph.nodes())
-    if (computes(node, infos) && !runtime.quantises(node.op)) floating.try_emplace(node.op, node.name);
+    if (computes(graph, node) && !runtime.quantises(node.op)) floating.try_emplace(node.op, node.name);
   if (floating.empty()) return;
   std::vector<std::string> names;
   for (const auto& [op, node] : floating) names.push_back(fmt::format("{} ('{}')", op, node));

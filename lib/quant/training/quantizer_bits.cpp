@@ -36,7 +36,8 @@ bool adjustable(const Graph& graph, const Node& node) {
 }  // namespace
 
 std::string ends_with(const Precision& own) {
-  return fmt::format("no grid has fewer in the end (bits_weights {}, bits_activations {})", own.weights, own.values);
+  const auto width = [](int64_t bits) { return bits < 32 ? fmt::format("of {} bits", bits) : "in floating point"; };
+  return fmt::format("training ends with weights {} and values {}", width(own.weights), width(own.values));
 }
 
 void check_epoch(const char* argument, int64_t epoch, int64_t last) {

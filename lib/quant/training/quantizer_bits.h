@@ -17,7 +17,7 @@ struct Precision {
   bool operator==(const Precision&) const = default;
 };
 
-/// "no grid has fewer in the end (bits_weights 4, bits_activations 8)", for messages.
+/// "training ends with weights of 4 bits and values in floating point", for messages.
 std::string ends_with(const Precision& own);
 /// Throws a request error when an argument speaks of an epoch behind the policy's last one.
 void check_epoch(const char* argument, int64_t epoch, int64_t last);

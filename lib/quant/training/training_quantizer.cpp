@@ -79,14 +79,37 @@ void TrainingQuantizer::bind(const Graph& graph, Problems& problems) {
   refuse_quantised(graph, problems);
 }
 
-Changes TrainingQuantizer::prepare(Graph& graph, const Calibration& calibration) {
-  const auto rules = this->rules();
+InsertionOptions TrainingQuantizer::options(const LayerRules& rules) const {
   auto bits_inputs = bits_inputs_;
   if (const auto& rectified = rules.defaults().rectified; rectified && !bits_inputs) bits_inputs = rectified->bits;
-  const InsertionOptions options{.rules = rules,
-                                 .inputs = quantize_inputs_ ? InputGrids::own : InputGrids::none,
-                                 .outputs = quantize_outputs_ ? OutputGrids::all : OutputGrids::none,
-                                 .bits_inputs = bits_inputs};
+  return {.rules = rules,
+          .inputs = quantize_inputs_ ? InputGrids::own : InputGrids::none,
+          .outputs = quantize_outputs_ ? OutputGrids::all : OutputGrids::none,
+          .bits_inputs = bits_inputs};
+}
+
+/// The policy may begin many epochs later: what its grids contradict each other in is found on a copy, whose ranges of
+/// values do not matter.
+void TrainingQuantizer::rehearse(const Graph& graph) const {
+  const auto rules = this->rules();
+  const auto options = this->options(rules);
+  auto network = graph.clone();
+  if (folding_) join_conv_batch_normalization(network, rules, *folding_);
+  const auto grids = find_grids(network, options);
+  ValueRanges any;
+  for (const auto& grid : grids) any[grid.values[0]] = {-1, 1};
+  insert_quantizers(network, grids, options, any);
+  const auto on_a_grid = [](const Node& node) {
+    return node.op == "FakeQuantize" || node.op == "ConvBatchNormalization";
+  };
+  if (std::ranges::any_of(network.nodes(), on_a_grid)) return;
+  throw request_error("nothing of '{}' is quantised: every layer stays in floating point", graph.name)
+      .hint("give 'bits_weights' or 'bits_activations', here or in 'overrides'");
+}
+
+Changes TrainingQuantizer::prepare(Graph& graph, const Calibration& calibration) {
+  const auto rules = this->rules();
+  const auto options = this->options(rules);
   Changes changes;
   if (folding_) changes = join_conv_batch_normalization(graph, rules, *folding_);
   const auto grids = find_grids(graph, options);

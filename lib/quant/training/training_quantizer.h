@@ -32,6 +32,7 @@ public:
   void check() const override;
   void check_epochs(int64_t last) const override;
   void bind(const Graph& graph, Problems& problems) override;
+  void rehearse(const Graph& graph) const override;
   bool post_training() const final { return false; }
   int64_t calibration_samples() const final { return calibrates_ ? samples_ : 0; }
   Changes prepare(Graph& graph, const Calibration& calibration) override;
@@ -62,6 +63,7 @@ protected:
 private:
   /// The least bits of weights and of values that some layer ends with; 32: none is on a grid.
   Precision own_bits(const LayerRules& rules) const;
+  InsertionOptions options(const LayerRules& rules) const;
   /// Where methods that start from a range start.
   ValueRanges first_ranges(const Graph& graph, std::vector<SharedGrid> grids, const Calibration& calibration) const;
 

@@ -64,6 +64,27 @@ TEST_CASE("accumulation: the largest pair of one sign and the largest sum, with 
   REQUIRE_FALSE(layer.sum_overflows());
 }
 
+TEST_CASE("accumulation: the columns of a stack of matrices are its outputs") {
+  auto graph = parse_graph(R"(graph net(x: float[N,2,5,2]) -> (y = product)
+parameter x.quantizer.scale: float[]
+parameter x.quantizer.zero_point: float[]
+parameter w: float[2,2,3]
+parameter w.quantizer.scale: float[]
+parameter w.quantizer.zero_point: float[]
+x.quantizer = FakeQuantize(x, %x.quantizer.scale, %x.quantizer.zero_point) bits=8 signed=0 symmetric=0
+w.quantizer = FakeQuantize(%w, %w.quantizer.scale, %w.quantizer.zero_point) bits=8
+product = MatMul(x.quantizer, w.quantizer)
+)");
+  graph.assign("x.quantizer.scale", at::scalar_tensor(0.5, at::kFloat));
+  graph.assign("w.quantizer.scale", at::scalar_tensor(1, at::kFloat));
+  graph.assign("w.quantizer.zero_point", at::scalar_tensor(0, at::kFloat));
+  graph.assign("w", numbers({100, 1, 1, 90, 2, 1, 3, 4, 1, 5, 6, 1}).reshape({2, 2, 3}).to(at::kFloat));
+  const auto layer = only(graph);
+  REQUIRE(layer.channels == 3);
+  REQUIRE(layer.pair == 255 * (100 + 90));
+  REQUIRE(layer.pair_channels == 1);
+}
+
 TEST_CASE("accumulation: one step decides") {
   REQUIRE_FALSE(only(with_weights(simulated("bits=8"), {64, 64, 0, 0, -64, -64, 0, 0})).pair_overflows());
   REQUIRE(only(with_weights(simulated("bits=8"), {64, 65, 0, 0, 0, 0, 0, 0})).pair_overflows());

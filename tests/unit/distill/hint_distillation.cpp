@@ -61,11 +61,12 @@ TEST_CASE("hints: a projection learns by SGD with momentum, in whatever parts th
 
 TEST_CASE("hints: a projection begins as the seed says, and follows the learning-rate schedule", "[distill]") {
   FeatureWorld world;
-  const auto first = [&](uint64_t seed, double factor) {
+  const auto first = [&](uint64_t seed, double factor, double scale = 1) {
     const auto distiller = hint(world, "", 4);
     world.forward();
     world.state.seed = seed;
     world.state.lr_factor = factor;
+    world.state.lr_scale = scale;
     distiller->before_backward_pass(world.state);
     distiller->before_parameter_optimization(world.state);
     return distiller->save().tensors.at("projection/0/weight");
@@ -73,6 +74,7 @@ TEST_CASE("hints: a projection begins as the seed says, and follows the learning
   REQUIRE(first(1, 1).equal(first(1, 1)));
   REQUIRE_FALSE(first(1, 1).equal(first(2, 1)));
   REQUIRE_FALSE(first(1, 1).equal(first(1, 0.1)));
+  REQUIRE(first(1, 1, 0.1).equal(first(1, 0.1)));
 }
 
 TEST_CASE("hints: channels that thinning removes leave the projection, or the comparison", "[distill]") {

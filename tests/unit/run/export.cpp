@@ -121,7 +121,7 @@ TEST_CASE("export_model: encodings that cannot be written leave the model that w
       [&] {
         export_model(other, with({"aimet", "tensorrt"}), path);
       },
-      "model.calibration.cache' is a folder, and a file of encodings shall be there");
+      "cannot write '", "model.calibration.cache': it is a folder");
   REQUIRE(read_file(path) == model);
   REQUIRE(read_file(folder.path() / "model.encodings") == encodings);
   auto late = with({"aimet"});
@@ -131,6 +131,24 @@ TEST_CASE("export_model: encodings that cannot be written leave the model that w
   REQUIRE(read_file(folder.path() / "model.encodings") == encodings);
   const auto files = std::distance(std::filesystem::directory_iterator(folder.path()), {});
   REQUIRE(files == 3);
+}
+
+TEST_CASE("export_model: nothing but the model and its encodings is written or replaced", "[run]") {
+  const test::TemporaryFolder folder;
+  for (const char* name : {"model.encodings.new", "model.onnx.new", "model.onnx.part"})
+    write_file(folder.path() / name, name);
+  for (int i = 0; i < 2; ++i)
+    export_model(quantized(8), {.format = "onnx-float", .encodings = {"aimet"}}, folder.path() / "model.onnx");
+  REQUIRE(read_file(folder.path() / "model.encodings.new") == "model.encodings.new");
+  const auto files = std::distance(std::filesystem::directory_iterator(folder.path()), {});
+  REQUIRE(files == 5);
+}
+
+TEST_CASE("export_model: encodings in a folder that is not there", "[run]") {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "none" / "model.onnx";
+  test::require_error([&] { export_model(quantized(8), {.format = "onnx-float", .encodings = {"aimet"}}, path); },
+                      "cannot write '", "none/model.encodings': there is no folder '");
 }
 
 TEST_CASE("export_model: an opset that a grid needs anyway has 4-bit integers, too", "[run]") {

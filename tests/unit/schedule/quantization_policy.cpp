@@ -48,6 +48,24 @@ TEST_CASE("quantisation: what the network cannot have is found when names are bo
         world.graph);
 }
 
+TEST_CASE("quantisation: what a training quantiser cannot do is found before its first epoch", "[schedule]") {
+  const auto quantised_later = [](const std::string& arguments, const Graph& graph) {
+    bound("quantizers: {q: {class: QuantAwareTrainRangeLinearQuantizer, " + arguments +
+              "}}\npolicies: [{quantizer: {instance_name: q}, starting_epoch: 30, ending_epoch: 40}]\n",
+          graph);
+  };
+  QuantizationWorld world;
+  compress::test::require_error([&] { quantised_later("bits_bias: 16", world.graph); },
+                                "nothing of 'g' is quantised: every layer stays in floating point",
+                                "give 'bits_weights' or 'bits_activations', here or in 'overrides'");
+  const auto tied = parse_graph("graph g(input: float[N,4]) -> (b)\nparameter w: float[4,4]\n"
+                                "a = Gemm(input, %w) transB=1\nb = Gemm(a, %w) transB=1\n");
+  compress::test::require_error(
+      [&] { quantised_later("bits_weights: 4, overrides: {b: {bits_weights: 8}}", tied); },
+      "'a' and 'b' share the parameter 'w' and want different grids for it: 4 bits symmetric, and 8 bits symmetric");
+  quantised_later("bits_weights: 4, bits_activations: 4", tied);
+}
+
 TEST_CASE("quantisation: a training quantiser acts once, at the beginning of its first epoch", "[schedule]") {
   QuantizationWorld world;
   const auto scheduler =
@@ -62,4 +80,13 @@ TEST_CASE("quantisation: a training quantiser acts once, at the beginning of its
   world.begin_epoch(*scheduler, 2);
   scheduler->on_training_end(world.state);
   REQUIRE(quantisers(world.graph) == there);
+}
+
+TEST_CASE("quantisation: a recipe is refused when a bits schedule reaches behind its policy", "[schedule]") {
+  compress::test::require_error(
+      [] {
+        recipe_of("quantizers: {q: {class: DorefaQuantizer, bits_weights: 4, bits_schedule: {1: 8, 9: 6}}}\n"
+                  "policies: [{quantizer: {instance_name: q}, starting_epoch: 1, ending_epoch: 5}]\n");
+      },
+      "'bits_schedule' has epoch 9, but the last epoch of its policy is 4");
 }

@@ -103,7 +103,7 @@ TEST_CASE("recipe: one problem does not hide another, and they come in the order
   const auto text = error_text(
       [] { recipe_of("checks: {metric_at_lest: {top1: 3}}\nversion: 3\npolicies: [{prunner: 1, epochs: [0]}]\n"); });
   const auto first = text.find("recipe.yaml:1:10"), second = text.find("recipe.yaml:2:10"),
-             third = text.find("recipe.yaml:3:12");
+             third = text.find("recipe.yaml:3:13");
   REQUIRE(first < second);
   REQUIRE(second < third);
   REQUIRE(third != std::string::npos);
@@ -178,7 +178,11 @@ TEST_CASE("recipe: a window that training cuts short is only warned of", "[sched
 TEST_CASE("recipe: policies and instances", "[schedule]") {
   require_error([] { recipe_of(kPruner + "policies: [{pruner: {instance_name: fnie}, epochs: [0, 1]}]"); },
                 "there is no pruner 'fnie'", "did you mean 'fine'?");
-  require_error([] { recipe_of(kPruner + "policies: [{epochs: [0, 1]}]"); }, "the policy names no instance");
+  require_error([] { recipe_of(kPruner + "policies: [{epochs: [0, 1]}]"); }, "the policy names no instance",
+                "one of pruner, regularizer, quantizer, distiller, lr_scheduler, pass, search or extension is missing");
+  REQUIRE_THROWS_WITH(recipe_of(kPruner + "policies: [{prunner: {instance_name: fine}, epochs: [0, 1]}]"),
+                      Catch::Contains("unknown key 'prunner' in a policy\n  hint: did you mean 'pruner'?") &&
+                          !Catch::Contains("names no instance"));
   require_error(
       [] {
         recipe_of(kPruner + "policies: [{pruner: {instance_name: fine}, pass: {instance_name: x}, epochs: [0, 1]}]");

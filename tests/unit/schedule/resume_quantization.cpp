@@ -131,10 +131,3 @@ TEST_CASE("resume: a relaxed learning rate, beside a schedule of rates and behin
       "delta_loss_less_than: 100, abs_loss_stale: 100, custom_scaler: [{W_bits: 5, x_bits: 6, lr: 0.03}]",
       "starting_epoch: 0, ending_epoch: 5", 1);
 }
-
-TEST_CASE("training stops with an error when a bits schedule reaches behind its policy", "[schedule]") {
-  REQUIRE_THROWS_WITH(
-      recipe_of(quantising_recipe("{class: DorefaQuantizer, bits_weights: 4, bits_schedule: {1: 8, 9: 6}}"))
-          .bind(residual_network(), no_model),
-      Catch::Contains("'bits_schedule' has epoch 9, but the last epoch of its policy is 4"));
-}

@@ -109,21 +109,37 @@ TEST_CASE("lowering: a file that was read again computes what was written") {
     for (const int opset : {13, 17, 21, 24}) require_written(quantized_network(text), opset, opset);
 }
 
-TEST_CASE("lowering: from opset 21 on grids of 4 bits are int4 and uint4, two to a byte") {
+TEST_CASE("lowering: from opset 21 on constants of 4 bits are int4 and uint4, two to a byte; values stay bytes") {
   for (const int bits : {2, 3, 4}) {
     auto graph = quantized_network(kSkip, fmt::format("{{bits_activations: {}, bits_weights: {}}}", bits, bits));
     require_written(graph.clone(), 21);
     const auto lowered = quant::lower_to_qdq(graph, 21);
     REQUIRE(lowered.node("a.weight.quantizer").attributes.integer("bits", 8) == 4);
-    REQUIRE(lowered.node("a_relu.quantizer").attributes.integer("bits", 8) == 4);
-    REQUIRE(lowered.node("a_relu.quantizer.quantize").attributes.integer("bits", 8) == 4);
-    REQUIRE((lowered.find_node("a_relu.quantizer.clip") == nullptr) == (bits == 4));
+    REQUIRE_FALSE(lowered.node("a_relu.quantizer").attributes.has("bits"));
+    REQUIRE(lowered.parameter("a_relu.quantizer.zero_point").value.scalar_type() == at::kByte);
+    REQUIRE(lowered.node("a_relu.quantizer.quantize").inputs[0] == "a_relu.quantizer.clip");
     REQUIRE(io::usual_opset(lowered) == 21);
     const auto again = through_onnx(lowered);
     REQUIRE(again.parameter("a.weight").value.equal(lowered.parameter("a.weight").value));
     REQUIRE(wiring(again) == wiring(lowered));
     REQUIRE(io::export_onnx_bytes(again).size() == io::export_onnx_bytes(lowered).size());
   }
+}
+
+TEST_CASE("lowering: a constant among values of dynamic grids is on a grid of its own, as simulated") {
+  auto graph = filled_graph(R"(graph joined(input: float[1,3,8,8]) -> (output = conv)
+parameter places: float[1,2,8,8]
+parameter conv.weight: float[4,5,1,1]
+joined = Concat(%places, input) axis=1
+conv = Conv(joined, %conv.weight)
+)");
+  quantize(graph, "PostTrainQuantizer", "{dynamic: true}");
+  REQUIRE(graph.node("places.quantizer").attributes.text("method", "") == "fixed");
+  REQUIRE(graph.node("input.quantizer").attributes.text("method", "") == "dynamic");
+  const auto x = random_tensor({1, 3, 8, 8}, 4) * 20;
+  const auto lowered = quant::lower_to_qdq(graph);
+  REQUIRE(lowered.parameter("places").value.scalar_type() == at::kByte);
+  REQUIRE(evaluated(lowered, x).equal(evaluated(graph, x)));
 }
 
 TEST_CASE("lowering: an older opset has no 4-bit integers, and says so") {
@@ -142,6 +158,7 @@ TEST_CASE("lowering: groups of input channels are blocks") {
     require_written(graph.clone(), 21);
     const auto lowered = quant::lower_to_qdq(graph, 21);
     REQUIRE(lowered.node("conv2.weight.quantizer").attributes.integer("block_size", 0) == 4);
+    REQUIRE(quant::lower_to_qdq(graph).node("conv2.weight.quantizer").attributes.integer("bits", 8) == bits);
     REQUIRE(lowered.node("conv2.weight.quantizer").attributes.integer("axis", 0) == 1);
     REQUIRE(lowered.parameter("conv2.weight.quantizer.scale").value.sizes().vec() == std::vector<int64_t>{8, 2, 3, 3});
     REQUIRE(lowered.parameter("fc.weight.quantizer.scale").value.sizes().vec() == std::vector<int64_t>{5, 4});
@@ -163,12 +180,37 @@ TEST_CASE("lowering: 9 to 16 bits are int16 and uint16, narrower grids cut off b
     }
 }
 
-TEST_CASE("lowering: constants of 9 to 16 bits are int32 before opset 21") {
-  const auto graph = quantized_network(kSkip, "{bits_weights: 12, bits_activations: null}");
-  require_written(graph.clone(), 17);
-  const auto lowered = quant::lower_to_qdq(graph);
-  REQUIRE(lowered.parameter("a.weight").value.scalar_type() == at::kInt);
-  REQUIRE(io::usual_opset(lowered) == 17);
+TEST_CASE(
+    "lowering: only biases on the grid of the sums are int32: runtimes take such for those, whatever their scale") {
+  const auto wide = quant::lower_to_qdq(quantized_network(kSkip, "{bits_weights: 12}"));
+  REQUIRE(wide.parameter("a.weight").value.scalar_type() == at::kShort);
+  REQUIRE(wide.parameter("a.bias").value.scalar_type() == at::kInt);
+  REQUIRE(io::usual_opset(wide) == 21);
+  const auto lowered = [](const char* yaml) {
+    auto graph = filled_graph(kSkip);
+    quantize(graph, "PostTrainQuantizer", yaml, calibration_of({random_tensor({8, 3, 8, 8}, 9)}));
+    return quant::lower_to_qdq(graph, 21);
+  };
+  REQUIRE(lowered("{bits_bias: 12}").parameter("a.bias").value.scalar_type() == at::kShort);
+  const auto narrow = lowered("{bits_accum: 16}");
+  REQUIRE(narrow.parameter("a.bias").value.scalar_type() == at::kInt);
+  REQUIRE_FALSE(narrow.node("a.bias.quantizer").has_input(2));
+}
+
+TEST_CASE("lowering: a constant on the grid of values of 4 bits is bytes as they are") {
+  auto graph = filled_graph(R"(graph joined(input: float[1,3,8,8]) -> (output = conv)
+parameter places: float[1,2,8,8]
+parameter conv.weight: float[4,5,1,1]
+joined = Concat(%places, input) axis=1
+conv = Conv(joined, %conv.weight)
+)");
+  quantize(graph, "PostTrainQuantizer", "{bits_weights: 4, bits_activations: 4}",
+           calibration_of({random_tensor({1, 3, 8, 8}, 9)}));
+  const auto lowered = quant::lower_to_qdq(graph, 21);
+  REQUIRE_FALSE(lowered.node("places.quantizer").attributes.has("bits"));
+  REQUIRE(lowered.node("conv.weight.quantizer").attributes.integer("bits", 8) == 4);
+  const auto x = random_tensor({1, 3, 8, 8}, 4);
+  REQUIRE(evaluated(through_onnx(lowered), x).equal(evaluated(graph, x)));
 }
 
 TEST_CASE("lowering: 8-bit floating point has its own types, from opset 19 on") {

@@ -43,6 +43,15 @@ TEST_CASE("lowering to integer operators: the residual block") {
   REQUIRE(nodes_of(lowered, "FakeQuantize") == 0);
 }
 
+TEST_CASE("lowering to integer operators: a bias on a grid of its own is added along the channels") {
+  for (const char* bits : {"8", "12"}) {
+    auto graph = filled_graph(kSkip);
+    quantize(graph, "PostTrainQuantizer", fmt::format("{{bits_bias: {}}}", bits),
+             calibration_of({random_tensor({8, 3, 8, 8}, 9)}));
+    require_close_to_simulation(std::move(graph));
+  }
+}
+
 TEST_CASE("lowering to integer operators: what only moves values moves integers") {
   auto text = kSkip;
   text.replace(text.find("max=6.0"), 7, "max=0.5");

@@ -8,13 +8,6 @@
 
 namespace compress::test {
 
-/// Two convolutions with one weight.
-inline const std::string kTied = R"(graph tied(input: float[N,3,8,8]) -> (output = b)
-parameter w.weight: float[3,3,1,1]
-a = Conv(input, %w.weight) kernel_shape=[1,1]
-b = Conv(a, %w.weight) kernel_shape=[1,1]
-)";
-
 /// A network prepared by PostTrainMinMaxQuantizer, calibrated on one batch of normal numbers; not finished.
 inline Graph quantized_network(const std::string& text, const std::string& yaml = "{}") {
   auto graph = filled_graph(text);

@@ -74,6 +74,22 @@ TEST_CASE("insertion: weights have a scale per output channel, also depthwise an
   REQUIRE_FALSE(residual.node("fc.weight.quantizer").attributes.has("axis"));
 }
 
+TEST_CASE("insertion: a stack of matrices has one scale, and no groups") {
+  const std::string stack = R"(graph stack(input: float[N,3,5,8]) -> (output = product)
+parameter w: float[3,8,6]
+product = MatMul(input, %w)
+)";
+  const auto batch = calibration_of({random_tensor({4, 3, 5, 8}, 9)});
+  auto graph = filled_graph(stack);
+  quantize(graph, "PostTrainQuantizer", "{}", batch);
+  REQUIRE(graph.parameter("w.quantizer.scale").value.dim() == 0);
+  REQUIRE_FALSE(graph.node("w.quantizer").attributes.has("axis"));
+  auto grouped = filled_graph(stack);
+  require_error([&] { quantize(grouped, "PostTrainQuantizer", "{group_size: 4}", batch); },
+                "the weight of 'product' is a stack of matrices of shape 3x8x6: it has one scale, not groups of 4",
+                "overrides: {product: {group_size: 0}}");
+}
+
 TEST_CASE("insertion: outputs are quantised on request only") {
   REQUIRE_THAT(quantised_wiring(kSkip, "{quantize_outputs: true}"),
                Catch::Contains("head.quantizer = FakeQuantize(head,"));
@@ -193,28 +209,23 @@ TEST_CASE("insertion: the override of an input that its maker puts on a grid is 
 }
 
 TEST_CASE("insertion: layers that share a weight must agree on its grid") {
-  const std::string tied = R"(graph tied(input: float[N,3,8,8]) -> (output = b)
-parameter w.weight: float[3,3,1,1]
-a = Conv(input, %w.weight) kernel_shape=[1,1]
-b = Conv(a, %w.weight) kernel_shape=[1,1]
-)";
   require_error(
-      [&] { prepared(tied, "{overrides: {b: {bits_weights: 4}}}"); },
+      [&] { prepared(kTied, "{overrides: {b: {bits_weights: 4}}}"); },
       "'a' and 'b' share the parameter 'w.weight' and want different grids for it: 8 bits symmetric restricted, "
       "and 4 bits symmetric restricted");
   const std::string message = "want different grids for it: 8 bits symmetric restricted";
-  require_error([&] { prepared(tied, "{overrides: {b: {per_channel_weights: false}}}"); },
+  require_error([&] { prepared(kTied, "{overrides: {b: {per_channel_weights: false}}}"); },
                 message + ", axis 0, and 8 bits symmetric restricted, without axis",
                 "give both the same bits and arguments in 'overrides'");
-  require_error([&] { prepared(tied, "{overrides: {b: {group_size: 3}}}"); },
+  require_error([&] { prepared(kTied, "{overrides: {b: {group_size: 3}}}"); },
                 message + ", without group_size, and 8 bits symmetric restricted, group_size 3");
-  require_error([&] { prepared(tied, "{overrides: {a: {bits_accum: 16}}}"); },
+  require_error([&] { prepared(kTied, "{overrides: {a: {bits_accum: 16}}}"); },
                 message + ", accumulator_bits 16, and 8 bits symmetric restricted, without accumulator_bits");
-  require_error([&] { prepared(tied, "{overrides: {b: {scale_approx_mult_bits: 8}}}"); },
+  require_error([&] { prepared(kTied, "{overrides: {b: {scale_approx_mult_bits: 8}}}"); },
                 message + ", without multiplier_bits, and 8 bits symmetric restricted, multiplier_bits 8");
-  require_error([&] { prepared(tied, "{bits_weights: 3, overrides: {b: {weight_observer: mse}}}"); },
+  require_error([&] { prepared(kTied, "{bits_weights: 3, overrides: {b: {weight_observer: mse}}}"); },
                 "different grids for it: 3 bits symmetric restricted, from -", "give both the same bits and arguments");
-  REQUIRE(prepared(tied, "{overrides: {b: {per_channel_weights: true}}}").find_node("w.weight.quantizer") != nullptr);
+  REQUIRE(prepared(kTied, "{overrides: {b: {per_channel_weights: true}}}").find_node("w.weight.quantizer") != nullptr);
 }
 
 TEST_CASE("insertion: layers whose output channels are other axes of a shared weight have one scale for all of it") {

@@ -47,6 +47,18 @@ TEST_CASE("calibrate: nothing beyond the asked samples counts") {
   REQUIRE(make_quantizer("QuantAwareTrainRangeLinearQuantizer", "{}")->calibration_samples() == 0);
 }
 
+TEST_CASE("calibrate: a network whose batch has a size sees whole batches of that size") {
+  const auto graph = filled_graph(R"(graph pairs(input: float[2,3,8,8]) -> (output = relu)
+relu = Relu(input)
+)");
+  const auto low = [&](const std::vector<at::Tensor>& batches) {
+    return quant::observe_statistics(graph, {{"input", {}}}, calibration_of(batches), 5).at("input").extremes().low;
+  };
+  REQUIRE(low({constant(4, -1), constant(3, -2)}) == -1);
+  REQUIRE(low({constant(3, -1), constant(2, -2)}) == -2);
+  require_error([&] { low({constant(1, -1)}); }, "calibration got no sample");
+}
+
 TEST_CASE("calibrate: values inside the network are observed as they are computed") {
   const auto x = random_tensor({4, 3, 8, 8}, 5);
   const auto statistics = observed({"a_relu", "head"}, {x}, 4);

@@ -3,6 +3,7 @@
 #include "quant/post_training/calibration_loss.h"
 #include "quant/post_training/quantizer_clips.h"
 #include "support/check_error.h"
+#include "support/close.h"
 #include "support/temporary_folder.h"
 #include "unit/quant/post_training/labelled_world.h"
 #include "unit/search/support.h"
@@ -23,6 +24,28 @@ struct LapqWorld : LabelledWorld {
     const auto samples = quant::labelled_samples(calibration(), 48);
     return quant::CalibrationLoss(graph, samples).evaluate().loss;
   }
+};
+
+/// Its loss is no number.
+class BrokenTask final : public train::Task {
+public:
+  explicit BrokenTask(const train::Task& task) : task_(task) {}
+  void declare(Settings&) override {}
+  void bind(const Graph&, const std::vector<data::FieldInfo>&) override {}
+  at::Tensor loss(const std::map<std::string, at::Tensor>& outputs, const data::Batch& batch) const override {
+    return task_.loss(outputs, batch);
+  }
+  std::unique_ptr<train::Meter> meter() const override { return std::make_unique<BrokenMeter>(); }
+  std::string main_metric() const override { return task_.main_metric(); }
+  bool higher_is_better() const override { return task_.higher_is_better(); }
+  void check_batch(const data::Batch& batch) const override { task_.check_batch(batch); }
+
+private:
+  struct BrokenMeter final : train::Meter {
+    void add(const std::map<std::string, at::Tensor>&, const data::Batch&) override {}
+    train::Metrics result() const override { return {{"top1", 20}, {"loss", std::nan("")}}; }
+  };
+  const train::Task& task_;
 };
 
 /// Every number that the search decides.
@@ -243,6 +266,33 @@ TEST_CASE("lapq_quantizer: out of evaluations or time the best so far is taken, 
     resumed->load(quantizer->save());
     REQUIRE(resumed->unmet() == quantizer->unmet());
   }
+}
+
+TEST_CASE("lapq_quantizer: out of time without a finite loss, clips stay as they were inserted") {
+  for (const std::string mode : {"LP", "L2", "NONE"}) {
+    INFO(mode);
+    LapqWorld world, plain;
+    const BrokenTask broken(*world.task);
+    const auto quantizer = world.lapq("{init_mode: " + mode + ", time_budget: 1e-9}", world.calibration({}, &broken));
+    REQUIRE(quantizer->unmet() ==
+            "LAPQ stopped after 1e-09 s, its limit of time: the run's files hold the best so far (loss not finite "
+            "(top1 20.00), from not finite)");
+    plain.lapq("{init_mode: NONE, time_budget: 1e-9}");
+    const auto left = clip_numbers(world.graph), inserted = clip_numbers(plain.graph);
+    for (size_t i = 0; i < left.size(); ++i) require_close(left[i], inserted[i], 1e-6);
+  }
+}
+
+TEST_CASE("lapq_quantizer: a resume goes on with the search unless epochs follow it") {
+  LapqWorld world;
+  const TemporaryFolder folder;
+  const auto quantizer = world.lapq("{init_mode: L3, time_budget: 1e-9}", world.calibration(folder.path()));
+  REQUIRE_THAT(quantizer->unmet(), Catch::EndsWith("' goes on"));
+  const auto optimizer = train::make_optimizer({});
+  train::State state{world.graph, *optimizer, world.splits, *world.task};
+  quantizer->on_epoch_begin(state);
+  REQUIRE_THAT(quantizer->unmet(), Catch::Contains("its limit of time") && !Catch::Contains("--resume"));
+  REQUIRE(quantizer->save().values.at("unmet") == quantizer->unmet());
 }
 
 TEST_CASE("lapq_quantizer: eval_size is a number of training samples or a share of them") {

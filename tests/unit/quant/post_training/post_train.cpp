@@ -61,6 +61,13 @@ TEST_CASE("post-train: every grid and format computes, and finer ones are nearer
   REQUIRE(relative_error(kNative, "{bits_weights: 3}") > 3 * relative_error(kNative, "{bits_weights: 6}"));
 }
 
+TEST_CASE("post-train: GFPQ, which has one scale, needs no word about channels") {
+  auto graph = filled_graph(kResidual);
+  quantize(graph, "PostTrainQuantizer", "{activations: gfpq, weights: gfpq}",
+           calibration_of({random_tensor({4, 3, 8, 8}, 9)}));
+  REQUIRE(graph.parameter("conv1.weight.quantizer.scale").value.dim() == 0);
+}
+
 TEST_CASE("post-train: every observer can choose the ranges of values and weights") {
   for (const auto& observer : quant::observers().names()) {
     INFO(observer);

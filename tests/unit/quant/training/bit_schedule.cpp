@@ -80,7 +80,7 @@ TEST_CASE("bits schedule: what its arguments refuse", "[quant]") {
 }
 
 TEST_CASE("bits schedule: what would have no effect is refused", "[quant]") {
-  const std::string ends = "no grid has fewer in the end (bits_weights 4, bits_activations 6)";
+  const std::string ends = "training ends with weights of 4 bits and values of 6 bits";
   require_error([] { schedule_of("{bits_step: 2}"); },
                 "'bits_step' says how fast 'initial_bits' come down, and they are not given", "initial_bits: 8");
   require_error([] { schedule_of("{initial_bits: 4}"); }, "'initial_bits' is 4, and " + ends);

@@ -32,6 +32,21 @@ std::pair<int64_t, int64_t> epoch(Relaxation& relaxation, TrainingWorld& world, 
 
 using BitPair = std::pair<int64_t, int64_t>;
 
+/// The second epoch diverged; the next one begins with the first one's weights.
+struct DivergedWorld : TrainingWorld {
+  DivergedWorld() : TrainingWorld("bits_activations: 4, bits_weights: 4") {
+    epoch(relaxation, *this, 1);
+    best = graph.parameter("conv1.weight").value.detach().clone();
+    momentum = optimizer->state();
+    for (auto& [name, tensor] : momentum) tensor = tensor.clone();
+    epoch(relaxation, *this, 2);
+  }
+
+  Relaxation relaxation = relaxation_of("{W_bits: 8, x_bits: 8, divergence_policy: lower_lr}");
+  at::Tensor best;  ///< conv1.weight behind the first epoch
+  std::map<std::string, at::Tensor> momentum;
+};
+
 }  // namespace
 
 TEST_CASE("relaxation: bits come down to each grid's own, an epoch behind the stale loss", "[quant]") {
@@ -82,43 +97,34 @@ TEST_CASE("relaxation: a point's learning rate is that of its first step, whatev
   for (auto* some : {&relaxation, &resumed}) {
     world.state.lr_factor = 0.1;
     some->on_minibatch_begin(world.state);
-    REQUIRE(world.optimizer->base_lr() * world.state.lr_factor * world.state.lr_scale == Approx(0.02));
+    REQUIRE(world.optimizer->base_lr() * world.state.lr_multiplier() == Approx(0.02));
     world.state.lr_factor = 0.05;
     some->on_minibatch_begin(world.state);
-    REQUIRE(world.optimizer->base_lr() * world.state.lr_factor * world.state.lr_scale == Approx(0.01));
+    REQUIRE(world.optimizer->base_lr() * world.state.lr_multiplier() == Approx(0.01));
   }
 }
 
 TEST_CASE("relaxation: a divergence brings back the best weights and the optimiser's state", "[quant]") {
-  TrainingWorld world("bits_activations: 4, bits_weights: 4");
-  auto relaxation = relaxation_of("{W_bits: 8, x_bits: 8, divergence_policy: lower_lr}");
-  epoch(relaxation, world, 1);
-  const auto best = world.graph.parameter("conv1.weight").value.detach().clone();
-  auto momentum = world.optimizer->state();
-  for (auto& [name, tensor] : momentum) tensor = tensor.clone();
-  epoch(relaxation, world, 2);
-  REQUIRE_FALSE(world.graph.parameter("conv1.weight").value.equal(best));
-  relaxation.on_epoch_begin(world.state);
-  REQUIRE(world.graph.parameter("conv1.weight").value.equal(best));
+  DivergedWorld world;
+  REQUIRE_FALSE(world.graph.parameter("conv1.weight").value.equal(world.best));
+  world.relaxation.on_epoch_begin(world.state);
+  REQUIRE(world.graph.parameter("conv1.weight").value.equal(world.best));
   world.optimizer->bind(world.graph);
   const auto now = world.optimizer->state();
-  REQUIRE(now.size() == momentum.size());
-  for (const auto& [name, tensor] : momentum) REQUIRE(now.at(name).equal(tensor));
+  REQUIRE(now.size() == world.momentum.size());
+  for (const auto& [name, tensor] : world.momentum) REQUIRE(now.at(name).equal(tensor));
   REQUIRE(world.state.lr_scale == Approx(0.2));
 }
 
 TEST_CASE("relaxation: what has been masked since stays zero when the best weights come back", "[quant]") {
-  TrainingWorld world("bits_activations: 4, bits_weights: 4");
-  auto relaxation = relaxation_of("{W_bits: 8, x_bits: 8, divergence_policy: lower_lr}");
-  epoch(relaxation, world, 1);
-  epoch(relaxation, world, 2);
+  DivergedWorld world;
   auto& weight = world.graph.parameter("conv1.weight");
   weight.mask = random_tensor(weight.value.sizes().vec(), 3).gt(0).to(at::kFloat);
   const at::NoGradGuard no_grad;
   world.graph.writable("conv1.weight").mul_(weight.mask);
   auto& hidden = world.graph.parameter("fc.weight");  // masked in the forward pass alone
   hidden.mask = random_tensor(hidden.value.sizes().vec(), 4).gt(0).to(at::kFloat);
-  relaxation.on_epoch_begin(world.state);
+  world.relaxation.on_epoch_begin(world.state);
   REQUIRE(weight.value.masked_select(weight.mask.eq(0)).eq(0).all().item<bool>());
   REQUIRE(weight.value.masked_select(weight.mask.ne(0)).ne(0).all().item<bool>());
   REQUIRE(hidden.value.masked_select(hidden.mask.eq(0)).ne(0).all().item<bool>());
@@ -126,16 +132,13 @@ TEST_CASE("relaxation: what has been masked since stays zero when the best weigh
 
 TEST_CASE("relaxation: after an edit of the network its best weights are those of another one, and stay away",
           "[quant]") {
-  TrainingWorld world("bits_activations: 4, bits_weights: 4");
-  auto relaxation = relaxation_of("{W_bits: 8, x_bits: 8, divergence_policy: lower_lr}");
-  epoch(relaxation, world, 1);
-  epoch(relaxation, world, 2);
+  DivergedWorld world;
   FreezeDelay now;
   read_into(now, "{freeze_bn_delay: 0}");
   now.on_minibatch_begin(world.state);
   world.optimizer->bind(world.graph);
   const auto folded = world.graph.parameter("conv1.weight").value.detach().clone();
-  relaxation.on_epoch_begin(world.state);
+  world.relaxation.on_epoch_begin(world.state);
   REQUIRE(world.graph.parameter("conv1.weight").value.equal(folded));
 }
 

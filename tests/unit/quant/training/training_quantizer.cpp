@@ -228,14 +228,14 @@ TEST_CASE("training quantisers: bits that begin no higher than they end are refu
   require_error([&] { make("relaxation: {x_bits: 7}"); },
                 "'x_bits' is 7, but no grid of values ever has fewer than 8 bits, its own");
   require_error([&] { make("relaxation: {W_bits: 4, x_bits: 8}"); },
-                "'relaxation' begins with 4 bits for weights and 8 for values, and no grid has fewer in the end "
-                "(bits_weights 4, bits_activations 8)");
+                "'relaxation' begins with 4 bits for weights and 8 for values, and training ends with "
+                "weights of 4 bits and values of 8 bits");
   REQUIRE_NOTHROW(make("relaxation: {W_bits: 4, x_bits: 8, regimes: {0: {W_bits: 8, x_bits: 8}}}"));
   REQUIRE_NOTHROW(make("relaxation: {W_bits: 3, x_bits: 8}, overrides: {fc: {bits_weights: 2}}"));
-  require_error([&] { make("initial_bits: 4"); }, "'initial_bits' is 4, and no grid has fewer in the end");
+  require_error([&] { make("initial_bits: 4"); }, "'initial_bits' is 4, and training ends with weights of 4 bits");
   REQUIRE_NOTHROW(make("initial_bits: 3, overrides: {fc: {bits_weights: 2}}"));
   require_error([] { make_quantizer("DorefaQuantizer", "{initial_bits: 8}"); },
-                "no grid has fewer in the end (bits_weights 32, bits_activations 32)");
+                "training ends with weights in floating point and values in floating point");
   require_error(
       [] {
         make_quantizer("DorefaQuantizer", "{bits_weights: 4, relaxation: {regimes: {9: {W_bits: 6, x_bits: 6}}}}")
