@@ -98,13 +98,16 @@ bool NamedOptimizer::add_group(ParameterGroup group) {
 }
 
 void NamedOptimizer::check_groups(const Graph& graph) const {
+  // Learned scales and ranges ("conv1.quantizer.scale") come onto the network when a quantiser's policy begins.
+  const auto may_come = [](const std::string& pattern) { return pattern.find(".quantizer.") != std::string::npos; };
   std::vector<std::string> names;
   for (const Parameter& parameter : graph.parameters())
     if (learns(parameter)) names.push_back(parameter.name);
   Problems problems;
   for (const auto& group : groups_)
     for (const auto& pattern : group.parameters)
-      if (std::ranges::none_of(names, [&](const auto& name) { return glob_match(pattern, name); }))
+      if (!may_come(pattern) &&
+          std::ranges::none_of(names, [&](const auto& name) { return glob_match(pattern, name); }))
         problems.add(request_error("groups: '{}' matches no trainable parameter of '{}'", pattern, graph.name)
                          .at(group.place)
                          .hint(did_you_mean(pattern, names)));

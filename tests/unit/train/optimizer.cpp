@@ -4,6 +4,7 @@
 #include "small_graphs.h"
 #include "support/check_error.h"
 
+#include <ATen/ops/ones.h>
 #include <ATen/ops/stack.h>
 
 #include <catch2/catch.hpp>
@@ -255,6 +256,17 @@ TEST_CASE("optimisers: faults of the section are named", "[train]") {
         make(optimizers(), "SGD")->load_state({{"nonsense", {}}});
       },
       "optimiser state has 'nonsense', expected STATE/PARAMETER");
+}
+
+TEST_CASE("optimisers: a group of learned scales may wait for its quantiser", "[train]") {
+  Graph graph = start_graph();
+  const auto optimizer = make(optimizers(), "SGD", "{lr: 1, groups: [{parameters: ['*.quantizer.*'], lr: 0.5}]}");
+  optimizer->bind(graph);
+  graph.add_parameter({.name = "fc.quantizer.scale", .value = at::ones({1})});
+  optimizer->bind(graph);
+  graph.parameter("fc.quantizer.scale").value.mutable_grad() = at::ones({1});
+  optimizer->step();
+  REQUIRE(graph.parameter("fc.quantizer.scale").value.item<double>() == 0.5);
 }
 
 TEST_CASE("optimisers: the section's class chooses; without a section it is SGD", "[train]") {
