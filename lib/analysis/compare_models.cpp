@@ -146,9 +146,12 @@ struct ModelComparer::Impl {
         comparison.other_shape.push_back(layer.layer);
         continue;
       }
-      place[found->value].push_back(comparison.layers.size());
+      // Integers of one model and numbers of the other are not alike: then both before their quantisers.
+      const bool before = layer.as_integers || found->as_integers;
+      const auto &value = before ? layer.layer : layer.value, &its_value = before ? found->layer : found->value;
+      place[its_value].push_back(comparison.layers.size());
       comparison.layers.push_back(
-          {.name = layer.layer, .op = layer.op, .reference = layer.value, .other = found->value, .shape = layer.shape});
+          {.name = layer.layer, .op = layer.op, .reference = value, .other = its_value, .shape = layer.shape});
     }
     for (const auto& layer : its)
       if (!common.contains(layer.layer)) comparison.only_other.push_back(layer.layer);

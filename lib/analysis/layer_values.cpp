@@ -23,13 +23,19 @@ bool is_quantizer(const Graph& graph, const Node& node) {
   return ops::op_of(node).quantization == ops::Quantization::quantizer || is_clip_of_quantizer(graph, node);
 }
 
+struct Read {
+  std::string value;
+  bool as_integers = false;
+};
+
 /// What is read of a value: follows quantisers as long as nothing else reads it.
-std::string behind_quantizers(const Graph& graph, std::string value) {
-  for (std::string real = value;;) {
+Read behind_quantizers(const Graph& graph, std::string value) {
+  for (Read read{value};;) {
     const auto* reader = only_reader(graph, value);
-    if (reader == nullptr || !is_quantizer(graph, *reader)) return real;
+    if (reader == nullptr || !is_quantizer(graph, *reader)) return read;
     value = reader->output();
-    if (reader->op == "FakeQuantize" || reader->op == "DequantizeLinear") real = value;
+    if (reader->op == "FakeQuantize" || reader->op == "DequantizeLinear") read = {value};
+    if (reader->op == "QuantizeLinear") read.as_integers = true;
   }
 }
 
@@ -43,7 +49,8 @@ std::vector<LayerValue> layer_values(const Graph& graph) {
     for (int k = 0; k < node.outputs; ++k) {
       const auto* info = infos.find(node.output(k));
       if (info == nullptr || !at::isFloatingType(info->type) || info->shape.empty()) continue;
-      values.push_back({node.output(k), node.op, behind_quantizers(graph, node.output(k)), info->shape});
+      auto [value, as_integers] = behind_quantizers(graph, node.output(k));
+      values.push_back({node.output(k), node.op, std::move(value), as_integers, info->shape});
     }
   }
   return values;

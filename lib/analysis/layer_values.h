@@ -12,6 +12,7 @@ struct LayerValue {
   std::string layer;  ///< the value's name without any quantiser
   std::string op;
   std::string value;  ///< what is read of it: behind its quantiser, where everything reads that
+  bool as_integers;   ///< an operator reads the integers themselves, so `value` is the layer's own
   Shape shape;        ///< of one sample
 };
 

@@ -110,6 +110,26 @@ TEST_CASE("compare_models: a simulation and its file with other names for quanti
   REQUIRE(result.outputs[0].name == "y");
 }
 
+TEST_CASE("compare_models: where an operator reads the integers, values are compared before their quantisers") {
+  const auto integers = network(R"(graph net(x: float[N,4]) -> (y = fc.real)
+parameter a.weight: float[6,4]
+parameter s: float[]
+parameter z: uint8[]
+parameter w: uint8[6,3]
+a = Gemm(x, %a.weight) transB=1
+act = Relu(a)
+q = QuantizeLinear(act, %s, %z)
+fc = QLinearMatMul(q, %s, %z, %w, %s, %z, %s, %z)
+fc.real = DequantizeLinear(fc, %s, %z)
+)");
+  const auto result = compared(network(kSimulated), integers);
+  REQUIRE(result.layers.size() == 2);
+  const auto& act = result.layers[1];
+  REQUIRE(act.reference == "act");
+  REQUIRE(act.other == "act");
+  REQUIRE(act.difference.exact());
+}
+
 TEST_CASE("compare_models: top-1 agreement counts samples") {
   auto other = network(kPlain);
   other.assign("fc.weight", -other.parameter("fc.weight").value);
