@@ -68,11 +68,16 @@ std::vector<Yaml> entries(const schedule::Recipe& recipe, std::string_view secti
   return map && map->is_map() ? map->items : std::vector<Yaml>{};
 }
 
+/// An entry of `quantizers` that no policy names does nothing.
+bool has_quantizer(const schedule::Recipe& recipe) {
+  return std::ranges::any_of(recipe.policies, [](const auto& policy) { return policy.kind == "quantizer"; });
+}
+
 void check_export(const schedule::Recipe& recipe, const schedule::ExportConfig& config) {
   check_own_file("the export", config.file);
   if (fs::path(config.file).is_absolute())
     for (const auto& form : config.encodings) require_writable_file(encodings_file(config.file, form));
-  const bool quantizes = !entries(recipe, "quantizers").empty();
+  const bool quantizes = has_quantizer(recipe);
   const auto& format = quant::export_format(config.format);
   if (format.lower == nullptr && quantizes)
     throw request_error("the recipe quantises, but exports the floating-point format '{}'", format.name)
@@ -128,12 +133,13 @@ void check_formats(const schedule::Recipe& recipe, const Graph& graph) {
   const auto pass_quantizes = [](const schedule::PolicyEntry& policy) {
     return policy.kind == "pass" && passes::passes().make(policy.class_name)->quantizes();
   };
-  const bool quantizes = is_quantized(graph) || !entries(recipe, "quantizers").empty() ||
-                         std::ranges::any_of(recipe.policies, pass_quantizes);
+  const bool quantizes =
+      is_quantized(graph) || has_quantizer(recipe) || std::ranges::any_of(recipe.policies, pass_quantizes);
   for (const auto& config : recipe.exports)
     if (quant::export_format(config.format).lower != nullptr && !quantizes)
       throw request_error("the recipe exports '{}', but has no quantizer", config.format)
-          .hint("use 'format: onnx', or add a quantizer");
+          .hint(entries(recipe, "quantizers").empty() ? "use 'format: onnx', or add a quantizer"
+                                                      : "no policy names one of 'quantizers'");
 }
 
 void check_inputs(const schedule::Recipe& recipe, const Graph& graph) {

@@ -136,6 +136,8 @@ class BadRecipe(Case):
     def test_a_format_for_quantised_models_without_a_quantizer(self):
         for form in ('onnx-qdq', 'onnx-qoperator', 'onnx-float'):
             self.says(GOOD + f'export: [{{format: {form}}}]\n', f"the recipe exports '{form}', but has no quantizer", "use 'format: onnx'")
+        idle = self.quantizing('class: PostTrainQuantizer', 'export: [{format: onnx-qdq}]\n')
+        self.says(idle.replace('[{quantizer: {instance_name: q}}]', '[]'), 'but has no quantizer', "no policy names one of 'quantizers'")
 
     def test_a_training_quantizer_that_leaves_all_in_floating_point(self):
         recipe = self.quantizing('class: LsqQuantizer').replace('{instance_name: q}', '{instance_name: q}, starting_epoch: 0, ending_epoch: 4')
