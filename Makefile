@@ -16,7 +16,7 @@ help:
 	@echo "make demo          build, then train, prune, thin, fine-tune, quantise and export a LeNet on Fashion-MNIST"
 	@echo "make test          build and run every test"
 	@echo "make build         build/compress"
-	@echo "make asan          the tests of core, graph, schedule and io under address and undefined-behaviour sanitizers"
+	@echo "make asan          the tests of core, graph, io, quant and schedule under address and undefined-behaviour sanitizers"
 	@echo "make fuzz          the ONNX importer on damaged files, under libFuzzer (FUZZ_SECONDS=600)"
 	@echo "make benchmark     the measured comparisons of benchmarks/RESULTS.md"
 	@echo "make format        clang-format over all sources"
@@ -54,9 +54,9 @@ test: packages $(VENV)/ready $(BUILD)/build.ninja
 asan: packages $(VENV)/ready
 	[ -f build-asan/build.ninja ] || $(MESON) setup build-asan --unity on --buildtype plain -Dcpp_args='-O1 -g1 -fno-omit-frame-pointer' \
 	  -Db_sanitize=address,undefined -Db_lundef=false
-	$(MESON) compile -C build-asan test_core test_graph test_io test_schedule
+	$(MESON) compile -C build-asan test_core test_graph test_io test_quant test_schedule
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
-	  $(MESON) test -C build-asan --no-rebuild --print-errorlogs core graph io schedule
+	  $(MESON) test -C build-asan --no-rebuild --print-errorlogs core graph io quant schedule
 
 # Clang 16 is the oldest that compiles <ranges>. LibTorch is not instrumented, hence no container checks across its border.
 FUZZ_SECONDS ?= 600
