@@ -1,6 +1,6 @@
 // Distiller's own tests of post-training quantisation, by its numbers (tests/golden/distiller_post_train_quant.json and
 // distiller_quantizer_overrides.json). The file's kind statistics_fusion is tested with net-aware ranges
-// (net_aware.cpp). Its case set_parameters_recurrent names grids inside an LSTM's cell, which is one node here.
+// (net_aware.cpp).
 #include "core/file.h"
 #include "exec/plan.h"
 #include "graph/text_form.h"
@@ -492,4 +492,43 @@ TEST_CASE("Distiller's post-training cases: scales and zero points can be set, o
     }
   });
   REQUIRE(count == 4);
+}
+
+TEST_CASE("Distiller's post-training cases: scales of an embedding and within a recurrent cell can be set") {
+  each_golden("set_quantisation_parameters", [](const json& entry) {
+    if (entry.contains("chain")) return;
+    auto graph = filled_graph(R"(graph net(word: int64[N], h: float[N,8], c: float[N,8]) -> (output = hidden)
+parameter embedding.weight: float[41,20]
+parameter gates.weight: float[32,28]
+embedding = Gather(%embedding.weight, word) axis=0
+joined = Concat(embedding, h) axis=1
+gates = Gemm(joined, %gates.weight) transB=1
+split, split:1, split:2, split:3 = Split(gates) axis=1
+act_i = Sigmoid(split)
+act_f = Sigmoid(split:1)
+act_g = Tanh(split:2)
+act_o = Sigmoid(split:3)
+kept = Mul(act_f, c)
+fresh = Mul(act_i, act_g)
+cell = Add(kept, fresh)
+bent = Tanh(cell)
+hidden = Mul(act_o, bent)
+)");
+    const TemporaryFolder folder;
+    const std::string seen = "{min: -5, max: 5, avg_min: -3, avg_max: 3, mean: 0, std: 0.5}";
+    std::string statistics;
+    for (const Node& node : graph.nodes())
+      statistics += node.name + ":\n  inputs: {0: " + seen + ", 1: " + seen + "}\n  output: " + seen + "\n";
+    write_file(folder / "stats.yaml", statistics);
+    quantize(graph, "PostTrainLinearQuantizer",
+             "mode: SYMMETRIC\nmodel_activation_stats: " + (folder / "stats.yaml").string());
+    for (const auto& [name, value] : entry.at("set").items()) {
+      const auto of_cell = name.find("cells.0.");
+      const auto own = graph_name(of_cell == std::string::npos ? name : name.substr(of_cell + 8));
+      INFO(own);
+      REQUIRE(graph.find_parameter(own) != nullptr);
+      graph.assign(own, at::scalar_tensor(our_number(name, value), at::kFloat));
+      REQUIRE(graph.parameter(own).value.item<double>() == Approx(our_number(name, entry.at("expected").at(name))));
+    }
+  });
 }
