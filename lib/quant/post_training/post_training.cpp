@@ -15,7 +15,14 @@
 #include <limits>
 
 namespace compress::quant {
+
 namespace {
+
+Graph folded(const Graph& graph) {
+  auto copy = graph.clone();
+  passes::passes().make("fold_batchnorm")->run(copy);
+  return copy;
+}
 
 Statistics statistics_in(const std::filesystem::path& file, const Graph& graph, const StatisticsWanted& wanted) {
   std::vector<std::string> values;
@@ -120,16 +127,6 @@ train::Memory memory_of(const std::string& unmet) {
 std::string unmet_in(const train::Memory& memory) {
   return memory.values.is_object() ? memory.values.value("unmet", "") : "";
 }
-
-namespace {
-
-Graph folded(const Graph& graph) {
-  auto copy = graph.clone();
-  passes::passes().make("fold_batchnorm")->run(copy);
-  return copy;
-}
-
-}  // namespace
 
 void check_names(const LayerRules& rules, const Graph& graph, Problems& problems) {
   rules.check_names(graph, problems, absorbed_norms(graph, folded(graph)));
